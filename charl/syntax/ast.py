@@ -398,14 +398,14 @@ class Assert(Statement):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Item(Statement):
-    """`doc` is the text of the `///` lines above, without the slashes; empty when there are none."""
+    """`doc` is the text of the `///` lines above, without the slashes; perhaps empty."""
 
     doc: str
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Generic(Node):
-    """`N` in `struct Pair[N]`; whether it stands for a type or a dimension follows from its uses."""
+    """`N` in `struct Pair[N]`; its uses tell whether it stands for a type or a dimension."""
 
     name: str
 
@@ -574,7 +574,7 @@ class BindingLiteral(Literal):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AggregateLiteral(Literal):
-    """`n = count(y : body for x : groups)`; `name` is None for a bare `exists(...)`/`forall(...)`."""
+    """`n = count(y : body for x : groups)`; `name` is None for a bare `exists(...)`."""
 
     name: Identifier | None
     function: Identifier
