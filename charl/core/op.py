@@ -1,0 +1,168 @@
+"""What a primitive is: one declaration holds everything the compiler knows about it.
+
+`rule` types it (the checker and the verifier call the same rule), `evaluate` is its meaning on
+NumPy values, `gradient` its reverse rule in terms of other primitives, `samples` the inputs every
+test of the registry uses. The declarations stand in `ops/`, one file per family; importing
+`charl.ops` fills `REGISTRY`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from charl.types.dims import Dim
+from charl.types.types import Type, Typed
+
+if TYPE_CHECKING:
+    from charl.core.builder import Builder
+    from charl.core.ir import Statement, Value
+
+
+class Fault(Exception):
+    """A run-time error of a primitive: the interpreter adds the place and the call stack.
+
+    `code` is an E05 or E06 code, `message` a sentence in the user's words.
+    """
+
+    def __init__(
+        self, code: str, message: str, helps: tuple[str, ...] = (), notes: tuple[str, ...] = ()
+    ):
+        super().__init__(message)
+        self.code, self.message, self.helps, self.notes = code, message, helps, notes
+
+
+class Effect(Enum):
+    """PURE statements may be moved, merged and dropped. CHECK may fail: it is kept, in order.
+    The rest act on the world and keep their order among each other."""
+
+    PURE = "pure"
+    CHECK = "check"
+    EFFECT = "effect"
+
+
+class RuleContext(Protocol):
+    """How a type rule talks back: the checker makes diagnostics of it, the verifier faults."""
+
+    def equal(self, left: Dim, right: Dim, why: str, operands: tuple[int, ...] = ()) -> Dim:
+        """Demand two dims to be equal and return the better known one. `why` completes the
+        sentence "... but" for the user; `operands` are the positions of the operands to show."""
+        ...
+
+    def fail(self, why: str, operands: tuple[int, ...] = (), help: str = "") -> NoReturn:
+        """Reject the operands; `why` is a sentence in the user's words."""
+        ...
+
+    def unknown(self, name: str) -> Dim:
+        """A fresh size that only the run knows."""
+        ...
+
+
+Rule = Callable[[RuleContext, Sequence[Typed], Mapping[str, Any]], tuple[Type, ...]]
+Gradient = Callable[["Builder", "Statement", Sequence["Value | None"]], "Sequence[Value | None]"]
+
+
+class Kind(Enum):
+    """What stands at a parameter of a primitive's surface.
+
+    TENSOR one tensor or scalar operand; TENSORS a list of them, spread over the operands;
+    DIMS a list of integers, spread over int64 scalar operands; VALUE a string, list or handle;
+    INTEGER, INTEGERS, BOOLEAN, TEXT, DTYPE are attributes, known at compile time
+    (INTEGERS accepts one integer too, and arrives as a tuple).
+    """
+
+    TENSOR = "tensor"
+    TENSORS = "tensors"
+    DIMS = "dims"
+    VALUE = "value"
+    INTEGER = "integer"
+    INTEGERS = "integers"
+    BOOLEAN = "boolean"
+    TEXT = "text"
+    DTYPE = "dtype"
+
+    @property
+    def is_attribute(self) -> bool:
+        return self in _ATTRIBUTES
+
+
+_ATTRIBUTES = {Kind.INTEGER, Kind.INTEGERS, Kind.BOOLEAN, Kind.TEXT, Kind.DTYPE}
+
+
+class Required(Enum):
+    """The default of a parameter that has none."""
+
+    REQUIRED = "required"
+
+
+REQUIRED = Required.REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter, in the order operands and attributes are written by a user.
+
+    `dtype` is for tensors: the name of a dtype class (`number`, `float`, `int`, `bool`, `any`),
+    prefixed by a letter when operands share it (`T:number` twice: the same dtype), or one dtype
+    (`int64`). `type` is for VALUE: the exact type, or None where the rule decides.
+    """
+
+    name: str
+    kind: Kind = Kind.TENSOR
+    dtype: str = "T:any"
+    default: Any = REQUIRED
+    type: Type | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Operands and attributes to try a primitive on. `smooth` is false at kinks and jumps."""
+
+    operands: tuple[Any, ...]
+    attributes: Mapping[str, Any]
+    smooth: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """A primitive. `surface` is the name users call it by, None for those only syntax reaches.
+
+    `elementwise`: all tensor operands and results have one shape; operands of rank 0 stretch.
+    `evaluate(*operands, **attributes)` returns one value, or a tuple when there are several
+    results; it may raise Fault. `gradient` is None with `no_gradient` saying why (it is then a
+    constant to differentiation). `dim` computes the result's dim from the operands' dims.
+    `in_place(*operands, **attributes)` may overwrite its first operand and must return it.
+    """
+
+    name: str
+    doc: str
+    parameters: tuple[Parameter, ...]
+    rule: Rule
+    evaluate: Callable[..., Any] | None
+    gradient: Gradient | None = None
+    no_gradient: str = ""
+    samples: Callable[[], Sequence[Sample]] | None = None
+    surface: str | None = None
+    effect: Effect = Effect.PURE
+    elementwise: bool = False
+    dim: Callable[..., Dim | None] | None = None
+    in_place: Callable[..., Any] | None = None
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+REGISTRY: dict[str, Op] = {}
+SURFACE: dict[str, Op] = {}
+
+
+def declare(op: Op) -> Op:
+    """Enter a declaration into the registry; names are unique."""
+    if op.name in REGISTRY:
+        raise ValueError(f"primitive {op.name} is declared twice")
+    REGISTRY[op.name] = op
+    if op.surface is not None:
+        SURFACE[op.surface] = op
+    return op
