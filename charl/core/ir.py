@@ -18,12 +18,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from charl.diagnostics.diagnostic import Frame
 from charl.source import Span
 from charl.types.dims import Dim
 from charl.types.types import Type
 
 if TYPE_CHECKING:
     from charl.core.op import Op
+
+
+@dataclass(frozen=True, slots=True)
+class InlinedSpan(Span):
+    """A place in a function whose call was inlined. `calls` are the calls it stood under, innermost
+    first, so that a run-time error still shows the whole call stack."""
+
+    calls: tuple[Frame, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
