@@ -71,7 +71,7 @@ class Builder:
         attributes = attributes or {}
         if result_types is None:
             result_types = op.rule(CONTEXT, values, attributes)
-        dim = op.dim(*(v.dim for v in values), **attributes) if op.dim is not None else None
+        dim = _dim(op, values, attributes)
         results = tuple(Value(t, dim) for t in result_types)
         statement = Statement(op, values, attributes, blocks, results, self.span)
         self.block.statements.append(statement)
@@ -138,6 +138,15 @@ class Builder:
         )
         assert isinstance(dtype, DType)
         return tuple(v if isinstance(v, Value) else self.scalar(v, dtype) for v in operands)
+
+
+def _dim(op: Op, operands: Sequence[Value], attributes: dict[str, Any]) -> Dim | None:
+    if op.name == "dim":  # the one op whose dim stands in its operand's type
+        tensor = operands[0].type
+        assert isinstance(tensor, Tensor)
+        known = tensor.shape[attributes["axis"]]
+        return None if isinstance(known, dims.Unknown) else known
+    return op.dim(*(v.dim for v in operands), **attributes) if op.dim is not None else None
 
 
 def _type_of(value: Any) -> Type:

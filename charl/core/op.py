@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from charl.types.dims import Dim
@@ -134,6 +135,8 @@ class Op:
     results; it may raise Fault. `gradient` is None with `no_gradient` saying why (it is then a
     constant to differentiation). `dim` computes the result's dim from the operands' dims.
     `in_place(*operands, **attributes)` may overwrite its first operand and must return it.
+    `specialise(operand types, attributes)` gives `evaluate` for operands of exactly these types, the
+    attributes filled in; see `bind`.
     """
 
     name: str
@@ -149,6 +152,19 @@ class Op:
     elementwise: bool = False
     dim: Callable[..., Dim | None] | None = None
     in_place: Callable[..., Any] | None = None
+    specialise: Callable[[Sequence[Type], Mapping[str, Any]], Callable[..., Any]] | None = None
+
+    def bind(self, types: Sequence[Type], attributes: Mapping[str, Any]) -> Callable[..., Any]:
+        """`evaluate` for operands of these types, attributes filled in: what an interpreter calls.
+
+        Only this knows the width of rank-0 integers (Python ints say nothing of it), and it is the
+        fast way for scalars. Unlike `evaluate` it leaves NumPy's floating-point warnings to the
+        caller, who runs the whole program under one `np.errstate(all="ignore")`.
+        """
+        if self.specialise is not None:
+            return self.specialise(types, attributes)
+        assert self.evaluate is not None, f"{self.name} has no evaluation"
+        return partial(self.evaluate, **attributes) if attributes else self.evaluate
 
     def __repr__(self) -> str:
         return self.name
