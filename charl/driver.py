@@ -1,0 +1,143 @@
+"""From a file to a running program: the stages in order, for every tool above.
+
+    read_source -> check -> lower -> optimise -> run
+
+The packages of the stages load NumPy and the op registry; each function here imports its own, so
+that `charl fmt` and `charl explain` start without them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
+from charl.diagnostics.suggest import nearest
+from charl.source import Source, Span
+from charl.syntax.ast import Module, Test
+
+if TYPE_CHECKING:
+    from charl.check.tree import CheckedProgram, Chunk
+    from charl.core.ir import Program
+
+# A source text larger than this is surely not one.
+LARGEST_SOURCE = 1 << 28
+
+# Called with a stage's name and the seconds it took.
+Clock = Callable[[str, float], None]
+
+
+def read_source(path: str) -> Source:
+    """The text of a file, or of the standard input for `-`. Raises CharlError (E0701 to E0722)."""
+    if path == "-":
+        return decode("<stdin>", sys.stdin.buffer.read(LARGEST_SOURCE + 1))
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            raise CharlError(folder(path))
+        with open(path, "rb") as stream:
+            return decode(path, stream.read(LARGEST_SOURCE + 1))
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise CharlError(missing(path)) from problem
+    except (OSError, ValueError) as problem:
+        # ValueError: a path with a NUL character in it.
+        raise CharlError(unreadable(path, problem)) from problem
+
+
+def decode(name: str, data: bytes) -> Source:
+    if len(data) > LARGEST_SOURCE:
+        megabytes = LARGEST_SOURCE >> 20
+        raise CharlError(error("E0722", f"`{name}` is larger than {megabytes} MB"))
+    data = data.removeprefix(b"\xef\xbb\xbf")  # the mark some editors put at the start of UTF-8
+    try:
+        return Source(name, data.decode("utf-8"))
+    except UnicodeDecodeError as problem:
+        raise CharlError(not_utf8(name, data, problem.start)) from problem
+
+
+def not_utf8(name: str, data: bytes, offset: int) -> Diagnostic:
+    line = data.count(b"\n", 0, offset) + 1
+    note = f"it is byte {offset} of the file, counted from 0, on line {line}"
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        help = "the file looks like UTF-16: save it as UTF-8"
+    elif b"\0" in data[:4096]:
+        help = "the file does not look like text"
+    else:
+        help = f"if it is Latin-1: iconv -f latin1 -t utf-8 {name} > converted.ch"
+    # The text shown has a replacement character for each wrong byte; offsets before it agree.
+    start = len(data[:offset].decode("utf-8"))
+    shown = Source(name, data.decode("utf-8", errors="replace"))
+    span = Span(shown, start, start + 1)
+    return error(
+        "E0720",
+        f"`{name}` is not UTF-8",
+        span,
+        f"the byte 0x{data[offset]:02x} here begins no character",
+        helps=(help,),
+        notes=(note,),
+    )
+
+
+def missing(path: str) -> Diagnostic:
+    base, name = os.path.split(path)
+    names = os.listdir(base or ".") if os.path.isdir(base or ".") else []
+    guess = next((n for n in names if n in (name + ".ch", name + ".charl")), nearest(name, names))
+    helps = (f"there is `{os.path.join(base, guess)}`",) if guess else ()
+    return error("E0701", f"there is no file `{path}`", helps=helps)
+
+
+def folder(path: str) -> Diagnostic:
+    main = os.path.join(path, "main.ch")
+    helps = (f"it has a file `{main}`",) if os.path.isfile(main) else ()
+    return error("E0703", f"`{path}` is a folder, not a program", helps=helps)
+
+
+def unreadable(path: str, problem: Exception) -> Diagnostic:
+    reason = getattr(problem, "strerror", None) or "its name cannot be a file's"
+    return error("E0702", f"cannot read `{path}`: {reason.lower()}")
+
+
+def parse(source: Source) -> Module:
+    """The syntax tree. Raises CharlError with every syntax error of the file."""
+    from charl.syntax.parser import parse as parse_source
+
+    module, problems = parse_source(source)
+    if problems:
+        raise CharlError(*problems)
+    return module
+
+
+def test_names(source: Source) -> list[str]:
+    """The names of a file's `test` blocks, in order. Raises CharlError."""
+    return [item.name for item in parse(source).statements if isinstance(item, Test)]
+
+
+def check(source: Source, *, arguments: Sequence[str] = (), tests: bool = False) -> CheckedProgram:
+    """Resolves names and types. Raises CharlError with all errors."""
+    from charl.check.program import check_program
+
+    return check_program(source, arguments=arguments, tests=tests)
+
+
+def compile_chunk(chunk: Chunk, clock: Clock = lambda stage, seconds: None) -> Program:
+    """The optimised Core of a checked piece of top-level code."""
+    from charl.lower.program import lower_chunk
+    from charl.transform.pipeline import optimise
+
+    start = time.perf_counter()
+    program = lower_chunk(chunk)
+    clock("lower", time.perf_counter() - start)
+    start = time.perf_counter()
+    program = optimise(program)
+    clock("optimise", time.perf_counter() - start)
+    return program
+
+
+def run(program: Program, output: TextIO) -> None:
+    """Runs a program. Raises CharlError for a run-time error, KeyboardInterrupt for Ctrl-C."""
+    from charl.interp.run import run_program
+
+    run_program(program, output=output)

@@ -1,0 +1,60 @@
+"""`charl check`: all errors of files and folders, without running anything."""
+
+from __future__ import annotations
+
+import sys
+
+from charl import driver
+from charl.diagnostics.as_json import to_json
+from charl.diagnostics.diagnostic import CharlError, Diagnostic
+from charl.tools.arguments import JSON, Command, Invocation
+from charl.tools.files import plural, source_paths
+from charl.tools.report import exit_status, report
+
+DESCRIPTION = """
+Checks files, and folders to the bottom (the current one when none is named): names, types and
+shapes of programs and of their tests. Reports every error and warning; runs nothing.
+
+With --json the diagnostics go to the standard output. Exit status: 0 without errors, else 1.
+"""
+
+
+def run(invocation: Invocation) -> int:
+    paths = source_paths(invocation.operands)
+    found: dict[tuple[object, ...], Diagnostic] = {}
+    for path in paths:
+        for diagnostic in problems_of(path):
+            found.setdefault(identity(diagnostic), diagnostic)
+    diagnostics = list(found.values())
+    if invocation.has("--json"):
+        sys.stdout.write(to_json(diagnostics))
+    else:
+        report(diagnostics, json=False)
+        if not any(diagnostic.is_error for diagnostic in diagnostics):
+            print(f"checked {plural(len(paths), 'file')}: no errors")
+    return exit_status(diagnostics)
+
+
+def problems_of(path: str) -> tuple[Diagnostic, ...]:
+    try:
+        return tuple(driver.check(driver.read_source(path), tests=True).warnings)
+    except CharlError as problem:
+        return problem.diagnostics
+
+
+def identity(diagnostic: Diagnostic) -> tuple[object, ...]:
+    """An error in a module that several files import is told once."""
+    span = diagnostic.primary.span if diagnostic.primary else None
+    place = (span.source.name, span.start, span.stop) if span else None
+    return diagnostic.code, diagnostic.message, place
+
+
+COMMAND = Command(
+    name="check",
+    summary="report all errors of programs without running them",
+    usage="charl check [OPTIONS] [FILE or FOLDER ...]",
+    description=DESCRIPTION,
+    run=run,
+    options=(JSON,),
+    operands=(0, None),
+)
