@@ -1,0 +1,58 @@
+"""Every code has a page, every page's code is used, and the examples on the pages are true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import charl
+from charl.diagnostics import registry
+
+PACKAGE = Path(charl.__file__).parent
+CODE = re.compile(r'"([EW]\d{4})"')
+BLOCK = re.compile(r"^```(charl\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def codes_in_use() -> dict[str, str]:
+    """Each code that stands as a string in the package, with a file that has it."""
+    used: dict[str, str] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for code in CODE.findall(path.read_text(encoding="utf-8")):
+            used.setdefault(code, str(path.relative_to(PACKAGE)))
+    return used
+
+
+def blocks(kind: str) -> list[tuple[str, str]]:
+    """The (code, program) of the blocks of one kind on all pages."""
+    return [
+        (code, text)
+        for code in registry.codes()
+        for found, text in BLOCK.findall(registry.page(code))
+        if found == kind
+    ]
+
+
+def test_every_code_in_use_has_a_page() -> None:
+    missing = {code: path for code, path in codes_in_use().items() if code not in registry.codes()}
+    assert not missing
+
+
+def test_every_page_is_of_a_code_in_use() -> None:
+    assert set(registry.codes()) <= set(codes_in_use())
+
+
+@pytest.mark.parametrize("code", registry.codes())
+def test_a_page_begins_with_its_code_and_title(code: str) -> None:
+    heading, blank, text = registry.page(code).split("\n", 2)
+    assert re.fullmatch(rf"# {code}: \S.*[^.\s]", heading)
+    assert registry.title(code) == heading.split(": ", 1)[1]
+    assert blank == "" and text.strip()
+
+
+def test_an_unknown_code_raises() -> None:
+    with pytest.raises(KeyError):
+        registry.page("E9999")
+    with pytest.raises(KeyError):
+        registry.title("../../E0101")
