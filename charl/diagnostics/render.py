@@ -154,8 +154,8 @@ def _cycle(frames: Sequence[Frame], index: int) -> tuple[int, int]:
 
 
 def _frame_name(frame: Frame) -> str:
-    what = shown_text(frame.what)
-    return f"`{what}`" if what.isidentifier() else what
+    what = shown_text(frame.what).removeprefix("in ")
+    return f"`{what}`" if what.removeprefix("fn ").isidentifier() else what
 
 
 def _frame_line(frame: Frame) -> str:
