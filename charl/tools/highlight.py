@@ -41,12 +41,12 @@ class CharlLexer(RegexLexer):  # type: ignore[misc]  # Pygments has no types
             (r"0x[0-9a-fA-F_]+|0b[01_]+", Number.Hex),
             (r"\d[\d_]*(\.\d[\d_]*)?[eE][+-]?\d+|\d[\d_]*\.\d[\d_]*", Number.Float),
             (r"\d[\d_]*", Number.Integer),
-            (r"(fn)(\s+)(\w+)", bygroups(Keyword, Text, Name.Function)),
-            (r"(struct|enum|model|type)(\s+)(\w+)", bygroups(Keyword, Text, Name.Class)),
+            (r"(fn)([ \t]+)(\w+)", bygroups(Keyword, Text, Name.Function)),
+            (r"(struct|enum|model|type)([ \t]+)(\w+)", bygroups(Keyword, Text, Name.Class)),
             (words(TYPES, prefix=r"\b", suffix=r"\b"), Keyword.Type),
             (words(KEYWORDS, prefix=r"\b", suffix=r"\b"), Keyword),
             # A soft keyword is one only where a word or a block follows it.
-            (words(SOFT_KEYWORDS, prefix=r"\b", suffix=r"(?=\s+[\w\"]|\s*\{)"), Keyword),
+            (words(SOFT_KEYWORDS, prefix=r"\b", suffix=r"(?=[ \t]+[\w\"]|[ \t]*\{)"), Keyword),
             (r"\w+(?=\s*\()", Name.Function),
             (r"\w+", Name),
             (r":-|\|>|\.\.=?|::|->|=>|\*\*|//|\+\+|[-+*/%@=<>!|&?]+", Operator),
@@ -61,12 +61,12 @@ class CharlLexer(RegexLexer):  # type: ignore[misc]  # Pygments has no types
         "string": [
             (r'"', String, "#pop"),
             (r"\\.", String.Escape),
-            (r'[^"\\]+', String),
+            (r'[^"\\\n]+|\\', String),
         ],
         "format": [
             (r'"', String, "#pop"),
             (r"\\.|\{\{|\}\}", String.Escape),
             (r"\{[^{}\"]*\}", String.Interpol),
-            (r'[^"\\{}]+|[{}]', String),
+            (r'[^"\\{}\n]+|[\\{}]', String),
         ],
     }
