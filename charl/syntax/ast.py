@@ -634,3 +634,4 @@ class Module(Node):
 
     statements: tuple[Statement, ...]
     comments: tuple[Comment, ...] = field(default=())
+    doc: str = ""

@@ -1,0 +1,340 @@
+"""Blocks, and the expressions made of them: `if`, `match`, `with`.
+
+Everything in braces is a sequence of lines: statements, match arms, fields, rules. `parse_lines`
+reads them all, and is the place where reading resumes after a broken one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from charl.diagnostics.diagnostic import Label, error
+from charl.source import Span
+from charl.syntax import ast
+from charl.syntax import precedence as p
+from charl.syntax import tokens as t
+from charl.syntax.cursor import Failure
+from charl.syntax.expression_grammar import ExpressionGrammar
+from charl.syntax.slips import ELSE_IF_WORDS, STATEMENT_WORDS
+from charl.syntax.tokens import Token, describe
+
+T = TypeVar("T")
+
+
+class BlockGrammar(ExpressionGrammar):
+    def parse_statement(self) -> ast.Statement:
+        """Defined by the statement grammar above this layer."""
+        raise NotImplementedError
+
+    def maybe_assign(self, target: ast.Expr, start: int) -> ast.Statement | None:
+        """Defined by the statement grammar above this layer."""
+        raise NotImplementedError
+
+    # --- Lines in braces ---
+
+    # Block = "{" { Statement end } "}"
+    def parse_block(self) -> ast.Block:
+        opening = self.advance()
+        lines = self.parse_braced(opening, self.parse_statement)
+        return self.make_block(self.span(opening.start), lines)
+
+    def make_block(self, span: Span, lines: list[ast.Statement]) -> ast.Block:
+        if lines and isinstance(lines[-1], ast.ExprStatement):
+            return ast.Block(span, tuple(lines[:-1]), lines[-1].value)
+        return ast.Block(span, tuple(lines), None)
+
+    def parse_braced(
+        self, opening: Token, parse_line: Callable[[], T], *, commas: bool = False
+    ) -> list[T]:
+        """The lines up to the `}` of `opening`, which has been read."""
+        outer = self.context()
+        self.brackets += 1
+        self.lines, self.in_index, self.no_block = True, False, False
+        bar, self.bar_separates = self.bar_separates, False
+        self.enter()
+        lines = self.parse_lines(parse_line, commas=commas)
+        if self.token.kind == "}":
+            self.advance()
+        else:
+            self.report_unclosed_brace(opening)
+        self.bar_separates = bar
+        self.restore(outer)
+        return lines
+
+    def parse_lines(self, parse_line: Callable[[], T], *, commas: bool = False) -> list[T]:
+        """Lines up to a `}` or the end; a broken one is left out."""
+        lines: list[T] = []
+        tallest = 0
+        context = self.context()
+        while True:
+            while self.token.kind == ";" or (commas and self.token.kind == ","):
+                self.advance()
+            first = self.token
+            if first.kind in ("}", t.END):
+                break
+            position = self.position
+            try:
+                lines.append(parse_line())
+                tallest = max(tallest, self.height)
+                self.expect_line_end(position, commas)
+            except Failure:
+                self.resume_at_statement(first, context)
+                if self.position == position:
+                    self.advance()
+        self.height = tallest + 1
+        return lines
+
+    def expect_line_end(self, first: int, commas: bool) -> None:
+        """A line ends at a newline, `;` (or `,`), or before `}`."""
+        token = self.token
+        if token.newline or token.kind in (";", "}", t.END) or (commas and token.kind == ","):
+            return
+        if token.kind in (")", "]"):
+            raise self.fail(
+                error(
+                    "E0113",
+                    f"this `{token.kind}` closes nothing",
+                    self.token_span(token),
+                    f"no open `{t.CLOSING[token.kind]}`",
+                )
+            )
+        start, previous = self.tokens[first], self.tokens[self.position - 1]
+        word = start.text if start.kind == t.NAME else ""
+        helps: tuple[str, ...] = ()
+        if self.position == first + 1 and word in STATEMENT_WORDS:
+            raise self.fail(
+                error(
+                    "E0117",
+                    f"`{word}` is a word of other languages",
+                    self.token_span(start),
+                    "not a keyword here",
+                    helps=(STATEMENT_WORDS[word],),
+                )
+            )
+        if token.kind == "//" or any(k.kind == "//" for k in self.tokens[first : self.position]):
+            helps = ("before a comment on the same line put two spaces; `a // b` divides",)
+        elif token.kind == "=" and previous.kind == t.NAME and self.position == first + 2:
+            helps = (f"a name is bound by `let {previous.text}: {word} = ...`",)
+        elif token.kind == ":" and self.position == first + 1:
+            helps = (f"a name with its type is bound by `let {previous.text}: ... = ...`",)
+        elif token.kind == "else":
+            helps = ("`else` follows the `}` of an `if`",)
+        elif token.kind == "=":
+            helps = ("to compare write `==`",)
+        what = "`,` or a new line" if commas else "a new line or `;`"
+        raise self.fail(
+            error(
+                "E0114",
+                f"expected {what} here, found {describe(token)}",
+                self.token_span(token),
+                "does not continue what stands before it",
+                helps=helps,
+            )
+        )
+
+    def report_unclosed_brace(self, opening: Token) -> None:
+        place = Span(self.source, self.stop, self.stop)
+        self.report(
+            error(
+                "E0112",
+                "this `{` is never closed",
+                place,
+                "expected `}`",
+                secondary=(Label(self.token_span(opening), "opened here"),),
+            )
+        )
+
+    # --- Bodies ---
+
+    def parse_body(self, owner: Token) -> ast.Block:
+        """The block that must follow the head of `owner`, a keyword such as `while`."""
+        if self.token.kind == "{":
+            return self.parse_block()
+        head = " ".join(("the body of", f"`{owner.text}`"))
+        brace = self.brace_on_line()
+        if brace and self.token.kind != ":":
+            self.report(
+                error(
+                    "E0111",
+                    f"expected `{{` before {head}, found {describe(self.token)}",
+                    self.here(),
+                    "does not continue what stands before it",
+                )
+            )
+            while self.token.kind != "{":
+                self.advance()
+            return self.parse_block()
+        self.report(
+            error(
+                "E0118",
+                f"{head} stands in braces",
+                self.here(),
+                "expected `{`",
+                helps=(f"write `{owner.text} ... {{ ... }}`",),
+            )
+        )
+        return self.parse_indented(owner)
+
+    def brace_on_line(self) -> bool:
+        ahead = self.position
+        while self.tokens[ahead].kind not in ("{", "}", t.END):
+            ahead += 1
+            if self.tokens[ahead].newline:
+                return False
+        return self.tokens[ahead].kind == "{" and not self.at_line_start
+
+    def parse_indented(self, owner: Token) -> ast.Block:
+        """A body without braces, already reported: the rest of the line, or deeper lines below."""
+        if self.token.kind == ":" or self.at_word("then"):
+            self.advance()
+        start = self.token.start
+        if self.token.kind == "{":
+            return self.parse_block()
+        lines: list[ast.Statement] = []
+        if not self.token.newline:
+            if self.token.kind not in ("}", ";", ")", t.END):
+                lines.append(self.parse_statement())
+            return self.make_block(self.span(start), lines)
+        indentation = self.indentation(owner)
+        self.enter()
+        context = self.context()
+        while self.token.kind not in ("}", t.END) and self.column(self.token) > indentation:
+            position, first = self.position, self.token
+            try:
+                lines.append(self.parse_statement())
+                self.expect_line_end(position, commas=False)
+            except Failure:
+                self.resume_at_statement(first, context)
+                if self.position == position:
+                    self.advance()
+            while self.token.kind == ";":
+                self.advance()
+        self.depth -= 1
+        return self.make_block(self.span(start), lines)
+
+    # --- Expressions with bodies ---
+
+    def parse_block_expression(self) -> ast.Expr:
+        kind = self.token.kind
+        if kind == "if":
+            return self.parse_if()
+        if kind == "match":
+            return self.parse_match()
+        if kind == "with":
+            return self.parse_with()
+        return self.parse_block()
+
+    # If = "if" Expression Block { "else" "if" Expression Block } [ "else" Block ]
+    def parse_if(self) -> ast.Expr:
+        branches: list[tuple[int, ast.Expr, ast.Block]] = []
+        otherwise: ast.Block | ast.If | None = None
+        tallest = 0
+        while True:
+            owner = self.advance()
+            condition = self.parse_head(self.parse_condition)
+            tallest = max(tallest, self.height)
+            branches.append((owner.start, condition, self.parse_body(owner)))
+            tallest = max(tallest, self.height)
+            if self.token.kind == "else":
+                word = self.advance()
+                if self.token.kind == "if" and not self.token.newline:
+                    continue
+                otherwise = self.parse_body(word)
+                tallest = max(tallest, self.height)
+            elif self.token.kind == t.NAME and self.token.text in ELSE_IF_WORDS:
+                self.report(
+                    error(
+                        "E0117",
+                        f"`{self.token.text}` is a word of other languages",
+                        self.token_span(self.token),
+                        "not a keyword here",
+                        helps=("write `else if`",),
+                    )
+                )
+                continue
+            break
+        self.height = tallest + len(branches)
+        if self.height > p.ATOM + 1000:
+            raise self.fail_too_deep("more branches than can be compiled")
+        for start, condition, then in reversed(branches):
+            otherwise = ast.If(self.span(start), condition, then, otherwise)
+        assert isinstance(otherwise, ast.If)
+        return otherwise
+
+    # Match = "match" Expression "{" { Arm ( "," | end ) } "}"
+    def parse_match(self) -> ast.Expr:
+        owner = self.advance()
+        subject = self.parse_head(self.parse_expression)
+        opening = self.expect("{", "before the arms of `match`")
+        arms = self.parse_braced(opening, self.parse_arm, commas=True)
+        return ast.Match(self.span(owner.start), subject, tuple(arms))
+
+    # Arm = Pattern [ "if" Expression ] "=>" ( Expression | Assign | Return | Break | Continue )
+    def parse_arm(self) -> ast.Arm:
+        start = self.token.start
+        if self.at_word("case") and self.peek().kind not in ("=>", "|", "if", "(", "."):
+            self.report(
+                error(
+                    "E0117",
+                    "`case` is a word of other languages",
+                    self.token_span(self.token),
+                    "not a keyword here",
+                    helps=("an arm is written `pattern => result`",),
+                )
+            )
+            self.advance()
+        if self.token.kind == "else":
+            raise self.fail_expected(
+                "E0120", "a pattern", "the arm for all other values is `_ => ...`"
+            )
+        pattern = self.parse_pattern()
+        guard = None
+        if self.maybe("if"):
+            guard = self.parse_condition()
+        if self.token.kind in ("->", ":", "="):
+            self.report(
+                error(
+                    "E0111",
+                    f"a pattern is followed by `=>`, not `{self.token.kind}`",
+                    self.here(),
+                    "expected `=>`",
+                )
+            )
+            self.advance()
+        else:
+            self.expect("=>", "after the pattern")
+        body = self.parse_arm_body()
+        return ast.Arm(self.span(start), pattern, guard, body)
+
+    def parse_arm_body(self) -> ast.Expr:
+        """An expression; a short statement is read as a block of one."""
+        start = self.token.start
+        if self.token.kind in ("return", "break", "continue"):
+            statement: ast.Statement | None = self.parse_statement()
+        else:
+            value = self.parse_expression()
+            statement = self.maybe_assign(value, start)
+            if statement is None:
+                return value
+        assert statement is not None
+        return ast.Block(statement.span, (statement,), None)
+
+    # With = "with" Setting { "," Setting } Block;  Setting = Name [ "=" ] Expression
+    def parse_with(self) -> ast.Expr:
+        owner = self.advance()
+        settings: list[tuple[ast.Identifier, ast.Expr]] = []
+
+        def parse_settings() -> ast.Expr:
+            while True:
+                name = self.expect_name("an ambient parameter, as in `with mode = training`")
+                if not self.maybe("=") and self.token.kind in ("{", ","):
+                    raise self.fail_expected("E0111", f"`=` after `{name.name}`")
+                value = self.parse_expression()
+                settings.append((name, value))
+                if not self.maybe(","):
+                    return value
+
+        self.parse_head(parse_settings)
+        body = self.parse_body(owner)
+        return ast.With(self.span(owner.start), tuple(settings), body)
