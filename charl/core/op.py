@@ -135,7 +135,7 @@ class Op:
     results; it may raise Fault. `gradient` is None with `no_gradient` saying why (it is then a
     constant to differentiation). `dim` computes the result's dim from the operands' dims.
     `in_place(*operands, **attributes)` may overwrite its first operand and must return it.
-    `specialise(operand types, attributes)` gives `evaluate` for operands of exactly these types, the
+    `specialise(operand types, attributes)` gives `evaluate` for exactly these operand types, the
     attributes filled in; see `bind`.
     """
 

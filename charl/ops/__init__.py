@@ -1,0 +1,25 @@
+"""The primitives: importing this package fills `charl.core.op.REGISTRY`, one module per family."""
+
+from charl.core import control
+from charl.ops import (
+    arithmetic,
+    compare,
+    contract,
+    cumulative,
+    elementwise,
+    index,
+    reduce,
+    shape,
+)
+
+__all__ = [
+    "arithmetic",
+    "compare",
+    "contract",
+    "control",
+    "cumulative",
+    "elementwise",
+    "index",
+    "reduce",
+    "shape",
+]
