@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from charl import __version__, driver
+from charl import __version__
 from charl.diagnostics.diagnostic import CharlError, error
 from charl.diagnostics.suggest import nearest
 from charl.source import Source, Span
@@ -131,16 +131,11 @@ def piped_entries(stream: TextIO) -> Iterator[str]:
 
 
 def is_complete(entry: str) -> bool:
-    """Whether an entry can be sent: no syntax error in it would be mended by more text."""
-    if entry.lstrip().startswith(":"):
-        return True
-    end = len(entry.rstrip())
-    try:
-        driver.parse(Source("<repl>", entry))
-    except CharlError as problem:
-        places = [d.primary.span for d in problem.diagnostics if d.primary]
-        return not any(span.start >= end for span in places)
-    return True
+    """Whether an entry can be sent: more text would not mend it."""
+    # `charl --help` reads this module, and has no use for the parser.
+    from charl.syntax.parser import is_incomplete
+
+    return entry.lstrip().startswith(":") or not is_incomplete(Source("<repl>", entry))
 
 
 COMMAND = Command(
