@@ -10,6 +10,8 @@ from charl.ops import (
     index,
     reduce,
     shape,
+    sort,
+    special,
 )
 
 __all__ = [
@@ -22,4 +24,6 @@ __all__ = [
     "index",
     "reduce",
     "shape",
+    "sort",
+    "special",
 ]

@@ -142,6 +142,8 @@ def _contract(
     right_axes: Sequence[int],
 ) -> Any:
     """As one stack of matrix products: [batch, left, sum] @ [batch, sum, right]."""
+    a, b = np.asarray(a), np.asarray(b)
+    dtype = a.dtype if a.ndim else b.dtype
     lb, la = ([i % a.ndim for i in axes] for axes in (left_batch, left_axes))
     rb, ra = ([i % b.ndim for i in axes] for axes in (right_batch, right_axes))
     lk, rk = _kept(a.ndim, lb, la), _kept(b.ndim, rb, ra)
@@ -152,7 +154,7 @@ def _contract(
     sizes = [int(np.prod(part, dtype=np.int64)) for part in (batch, left, summed, right)]
     p = np.transpose(a, (*lb, *lk, *la)).reshape(sizes[0], sizes[1], sizes[2])
     q = np.transpose(b, (*rb, *ra, *rk)).reshape(sizes[0], sizes[2], sizes[3])
-    product = np.matmul(widened(p), widened(q)).astype(a.dtype, copy=False)
+    product = np.matmul(widened(p), widened(q)).astype(dtype, copy=False)
     return value_of(product.reshape((*batch, *left, *right)))
 
 
