@@ -1,0 +1,159 @@
+"""From a Python exception to a Diagnostic with the place and the Charl call stack.
+
+Generated code keeps no records as it runs. A traceback names, for every frame of a compiled
+function, the line it had reached; the line leads to a Core statement, whose span is the place, or
+for the outer frames the call site. Calls that were inlined still stand in the statement's span.
+
+Where generated code computes by itself and Python refuses (an index out of bounds, a division by
+zero), the op's own evaluation is run again on the operands, still held by the frame, and its Fault
+is what the user sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any
+
+from charl.core.clone import calls_of
+from charl.core.ir import Statement
+from charl.core.op import Fault
+from charl.diagnostics.diagnostic import CharlError, Diagnostic, Frame, error
+from charl.interp.machine import Machine, Unit
+from charl.interp.support import Failed
+from charl.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A frame of a compiled function and the statement it had reached."""
+
+    unit: Unit
+    statement: Statement | None
+    frame: FrameType
+
+
+def diagnose(problem: BaseException, machine: Machine) -> CharlError | None:
+    """The user's error behind an exception; None when it is a fault of the compiler."""
+    places = list(_places(problem.__traceback__, machine))
+    match problem:
+        case CharlError():
+            return CharlError(*(_with_stack(d, places) for d in problem.diagnostics))
+        case RecursionError():
+            return CharlError(_too_deep(places))
+        case MemoryError():
+            return CharlError(_out_of_memory(problem, places))
+        case Fault():
+            return CharlError(_fault(problem, places))
+    fault = _replayed(places)
+    return None if fault is None else CharlError(_fault(fault, places))
+
+
+def place_of(problem: BaseException, machine: Machine) -> Span | None:
+    """Where the program was when an exception (Ctrl-C) reached it."""
+    return _span(list(_places(problem.__traceback__, machine)))
+
+
+def _places(traceback: TracebackType | None, machine: Machine) -> Iterator[Place]:
+    """The frames of compiled functions, outermost first."""
+    while traceback is not None:
+        unit = machine.units.get(traceback.tb_frame.f_code.co_filename)
+        if unit is not None:
+            statement = unit.statement(traceback.tb_lineno)
+            yield Place(unit, statement, traceback.tb_frame)
+        traceback = traceback.tb_next
+
+
+def _span(places: list[Place]) -> Span | None:
+    statement = places[-1].statement if places else None
+    return None if statement is None else statement.span
+
+
+def _stack(places: list[Place]) -> tuple[Frame, ...]:
+    """The calls under way, innermost first."""
+    frames: list[Frame] = []
+    callee = ""
+    in_part = False
+    for place in reversed(places):
+        span = None if place.statement is None else place.statement.span
+        if callee:
+            frames.append(Frame(callee, span))
+        if not in_part:
+            frames += calls_of(span)
+        in_part = place.unit.part
+        callee = "" if in_part else place.unit.function.shown or place.unit.function.name
+    return tuple(frames)
+
+
+def _with_stack(diagnostic: Diagnostic, places: list[Place]) -> Diagnostic:
+    return diagnostic.with_frames(_stack(places))
+
+
+def _fault(fault: Fault, places: list[Place]) -> Diagnostic:
+    label, secondary = (fault.label, fault.labels) if isinstance(fault, Failed) else ("", ())
+    diagnostic = error(
+        fault.code,
+        fault.message,
+        _span(places),
+        label,
+        secondary=secondary,
+        helps=fault.helps,
+        notes=fault.notes,
+    )
+    return _with_stack(diagnostic, places)
+
+
+def _replayed(places: list[Place]) -> Fault | None:
+    """The Fault that the op of the statement in hand raises on its operands, if it does."""
+    if not places or places[-1].statement is None:
+        return None
+    place, statement = places[-1], places[-1].statement
+    if statement.op.evaluate is None:
+        return None
+    operands = place.unit.values(statement, place.frame.f_locals)
+    kinds = [operand.type for operand in statement.operands]
+    try:
+        statement.op.bind(kinds, statement.attributes)(*operands)
+    except Fault as fault:
+        return fault
+    except Exception:
+        # The same failure again: it is no Fault, and the caller reports what happened first.
+        return None
+    return None
+
+
+def _too_deep(places: list[Place]) -> Diagnostic:
+    diagnostic = error(
+        "E0507",
+        "the recursion is too deep",
+        _span(places),
+        helps=("does every path of the function reach a case that does not call it again?",),
+        notes=(f"{len(places):,} calls were under way",),
+    )
+    return _with_stack(diagnostic, places)
+
+
+def _out_of_memory(problem: MemoryError, places: list[Place]) -> Diagnostic:
+    shape, dtype = getattr(problem, "shape", None), getattr(problem, "dtype", None)
+    message = "out of memory"
+    if shape is not None and dtype is not None:
+        size: Any = dtype.itemsize
+        for n in shape:
+            size *= n
+        sizes = ", ".join(map(str, shape))
+        message = f"out of memory: a {dtype}[{sizes}] takes {readable(size)}"
+    diagnostic = error("E0508", message, _span(places))
+    return _with_stack(diagnostic, places)
+
+
+def readable(size: float) -> str:
+    """A number of bytes as a person says it."""
+    if size < 1024:
+        return f"{size} bytes"
+    units = ["KB", "MB", "GB", "TB", "PB", "EB"]
+    size /= 1024
+    while size >= 1024 and len(units) > 1:
+        size /= 1024
+        del units[0]
+    return f"{size:,.1f} {units[0]}"
