@@ -1,0 +1,76 @@
+"""The reverse of `if`: an `if` on the same condition whose branches are the branches' reverses.
+
+    %y = if %c then { ...; yield %a } else { ...; yield %b }
+
+becomes an `if` that also yields the residuals, `undefined` where the other branch has none, and
+
+    %dx... = if %c then { reverse of then } else { reverse of else }
+
+for each outer value that either branch has a cotangent for. A branch adds to the running cotangent
+that it sees from outside, and yields it as it was when it has nothing to add.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from charl.core.builder import Builder
+from charl.core.clone import defined_symbols
+from charl.core.ir import Block, Statement, Value
+from charl.transform.autodiff.residual import close
+from charl.transform.autodiff.state import Differentiation
+from charl.transform.autodiff.sweep import Sweep
+from charl.types import dims, types
+from charl.types.dims import Dim, Symbol
+
+
+def reverse_if(sweep: Sweep, statement: Statement) -> None:
+    children: list[tuple[Sweep, Block]] = []
+    for block in statement.blocks:
+        child = sweep.nested(block, Block(), sweep.running)
+        for result, inner in zip(statement.results, block.results):
+            child.accumulate(inner, sweep.cotangents.get(result))
+        child.run(block)
+        children.append((child, block))
+    changed = list(dict.fromkeys(v for child, _ in children for v in child.foreign()))
+    if not changed:
+        return
+    closed: list[Block] = []
+    for position, (child, block) in enumerate(children):
+        reverse = child.builder.block
+        reverse.results = tuple([child.or_zeros(v) for v in changed])
+        store = BranchStore(sweep.state, statement, position, set(defined_symbols(block)))
+        closed.append(close(block, reverse, {}, store))
+    kinds = [v.type for v in changed]
+    results = sweep.builder.emit("if", statement.operands, {}, tuple(closed), kinds)
+    sweep.cotangents.update(zip(changed, results))
+
+
+@dataclass(slots=True)
+class BranchStore:
+    """Values of a branch are further results of the `if`."""
+
+    state: Differentiation
+    statement: Statement
+    position: int
+    local: set[Symbol]
+    symbols: dict[Symbol, Dim] = field(default_factory=dict)
+
+    def read(self, b: Builder, value: Value) -> Value:
+        kept = self.state.kept
+        if value not in kept:
+            kept[value] = self._yield(value)
+        return kept[value]
+
+    def _yield(self, value: Value) -> Value:
+        here = self.statement.blocks[self.position]
+        there = self.statement.blocks[1 - self.position]
+        fresh: dict[Symbol, Dim] = {s: dims.symbol(s.name) for s in self.local}
+        result = Value(types.substitute(value.type, fresh), name=value.name)
+        if dims.as_symbol(value.dim) in fresh:
+            result.dim = dims.symbol("n")
+        missing = Builder(there, self.statement.span).emit("undefined", (), {"type": result.type})
+        here.results += (value,)
+        there.results += missing
+        self.statement.results += (result,)
+        return result

@@ -1,0 +1,41 @@
+"""What one run of autodiff knows: the program being rewritten, and what was already derived.
+
+Everything here only grows. Residuals are keyed by the forward value they keep, since a value
+belongs to one block; a second gradient through the same statement finds them there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from charl.core.ir import Function, Statement, Value
+from charl.diagnostics.diagnostic import Diagnostic
+from charl.transform.autodiff.activity import Activity, Mask
+
+if TYPE_CHECKING:
+    from charl.transform.autodiff.calls import Augmented, Derivative
+    from charl.transform.autodiff.sweep import Sweep
+
+Rule = Callable[["Sweep", Statement], None]
+
+
+@dataclass(slots=True)
+class Differentiation:
+    functions: dict[str, Function]
+    rules: Mapping[str, Rule]
+    activity: Activity
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    derivatives: dict[tuple[str, Mask, Mask], Derivative] = field(default_factory=dict)
+    # Forward value -> the result of the statement around it that keeps it (a stack, a list, or
+    # the value itself), and loop -> its number of iterations.
+    kept: dict[Value, Value] = field(default_factory=dict)
+    trips: dict[Statement, Value] = field(default_factory=dict)
+    augmented: dict[Statement, Augmented] = field(default_factory=dict)
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        """Each place is told once, however often templates repeat it."""
+        place = (diagnostic.code, diagnostic.primary)
+        if all((d.code, d.primary) != place for d in self.diagnostics):
+            self.diagnostics.append(diagnostic)
