@@ -5,8 +5,8 @@ All are computed in float64 and rounded to the dtype of the operand.
 - erf: W. J. Cody, "Rational Chebyshev approximations for the error function", Mathematics of
   Computation 23 (1969), three intervals; relative error below 1e-15.
 - lgamma: Stirling's series (NIST DLMF 5.11.1) for arguments of at least 10, which smaller ones
-  reach by the recurrence; near 1 and 2, where lgamma has its zeros, its Taylor series (DLMF 5.7.3), so
-  that the relative error stays small; the reflection formula (DLMF 5.5.3) below 1/2.
+  reach by the recurrence; near 1 and 2, where lgamma has its zeros, its Taylor series (DLMF
+  5.7.3), so that the relative error stays small; the reflection formula (DLMF 5.5.3) below 1/2.
 - digamma: asymptotic series (DLMF 5.11.2) after the recurrence, reflection (DLMF 5.5.4).
 - polygamma of order n: asymptotic series (DLMF 5.15.9) after the recurrence. Negative arguments are
   reached by the recurrence only while that is short, and are NaN below -100.
