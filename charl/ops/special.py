@@ -164,7 +164,7 @@ FAR = 10.0  # from here on the asymptotic series reach float64
 def _zeta_less_one(s: int) -> float:
     """zeta(s) - 1 for s >= 2: the first terms, then Euler and Maclaurin's formula (DLMF 25.2.9)."""
     n = 20
-    total = math.fsum(k**-s for k in range(2, n)) + n ** (1 - s) / (s - 1) + 0.5 * n**-s
+    total: float = math.fsum(k**-s for k in range(2, n)) + n ** (1 - s) / (s - 1) + 0.5 * n**-s
     rising = float(s)
     for k, bernoulli in enumerate(BERNOULLI[:5], 1):
         total += bernoulli / math.factorial(2 * k) * rising * n ** (1 - s - 2 * k)
