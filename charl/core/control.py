@@ -13,9 +13,9 @@ is given them; `rule` only re-derives what can be derived without the program.
     %r... = custom_call @f(%x...) {backward}       backward takes x..., results..., cotangents...
     %g... = gradient %y wrt %x...                  y a float scalar; g like x (tensors, lists)
     %r... = scan %x... { (%a..., %b...) yield %c... } {reverse}   associative, along axis 0
-            check %c, %o... {code, message, helps} {0}, {1} in the message show operands
-    %r    = ensure_shape %x, %n... {message, helps}               the shape must be %n...
-            fail %o... {code, message, helps}
+            check %c, %o... {failure}              a Diagnostic; {0}, {1} in it show operands
+    %r    = ensure_shape %x, %n... {failure}       {0} the size found, {1} the size wanted
+            fail %o... {failure}
 """
 
 from __future__ import annotations

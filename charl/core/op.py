@@ -14,6 +14,8 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from charl.diagnostics.diagnostic import Diagnostic, Frame, Label
+from charl.source import Span
 from charl.types.dims import Dim
 from charl.types.types import Type, Typed
 
@@ -169,6 +171,9 @@ class Op:
     def __repr__(self) -> str:
         return self.name
 
+
+# Frozen dataclasses that may stand among attributes, by name: Core's text form reads them back.
+ATTRIBUTE_CLASSES: dict[str, type] = {c.__name__: c for c in (Span, Label, Frame, Diagnostic)}
 
 REGISTRY: dict[str, Op] = {}
 SURFACE: dict[str, Op] = {}

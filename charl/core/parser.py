@@ -12,16 +12,16 @@ import json
 import re
 from collections import ChainMap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, NoReturn
 
 import numpy as np
 
 import charl.core.control  # noqa: F401  (declares the control ops)
 from charl.core.ir import Block, Function, Program, Statement, Value
-from charl.core.op import REGISTRY
+from charl.core.op import ATTRIBUTE_CLASSES, REGISTRY
 from charl.core.printer import DTYPE_NAMES
-from charl.diagnostics.diagnostic import CharlError, Label, error
+from charl.diagnostics.diagnostic import CharlError, error
 from charl.source import Source, Span
 from charl.types import dims
 from charl.types.dims import UNKNOWN, Dim, Known, Polynomial
@@ -288,13 +288,16 @@ class _Parser:
 
     def attributes(self) -> dict[str, Any]:
         """{name = value, ...}"""
-        self.expect("{")
+        return self.named_attributes("{", "}")
+
+    def named_attributes(self, opening: str, closing: str) -> dict[str, Any]:
+        self.expect(opening)
         found: dict[str, Any] = {}
-        while not self.accept("}"):
+        while not self.accept(closing):
             name = self.expect_kind("word", "the name of an attribute")
             self.expect("=")
             found[name] = self.attribute()
-            if self.token.text != "}":
+            if self.token.text != closing:
                 self.expect(",")
         return found
 
@@ -323,10 +326,10 @@ class _Parser:
                 return float(word)
             case "type":
                 return self.type()
-            case "span":
-                return self.span()
-            case "label":
-                return Label(self.span(), self.expect_text())
+            case "source":
+                return self.source_named(self.expect_text())
+        if word in ATTRIBUTE_CLASSES:
+            return self.record(ATTRIBUTE_CLASSES[word])
         if word not in _DTYPES:
             self.position -= 1
             self.fail("expected the value of an attribute")
@@ -339,11 +342,19 @@ class _Parser:
         text = self.expect_kind("number", "a number")
         return sign * (int(text) if text.isdigit() else float(text))
 
-    def span(self) -> Span:
-        name = self.expect_text()
-        source = self.sources.setdefault(name, Source(name, ""))
-        start = int(self.expect_kind("number", "an offset"))
-        return Span(source, start, int(self.expect_kind("number", "an offset")))
+    def source_named(self, name: str) -> Source:
+        return self.sources.setdefault(name, Source(name, ""))
+
+    def record(self, kind: type) -> Any:
+        """(field = value, ...) of a dataclass; fields the text leaves out are empty."""
+        missing: dict[str, Any] = {
+            f.name: {} for f in fields(kind) if not f.compare and f.default is MISSING
+        }
+        given = self.named_attributes("(", ")")
+        try:
+            return kind(**missing, **given)
+        except TypeError:
+            self.fail(f"these are not the fields of a {kind.__name__}")
 
     def type(self) -> Type:
         """f32 | f32[dims] | string | [type] | box "name" | handle "kind" """

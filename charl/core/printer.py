@@ -18,8 +18,9 @@ A statement is `results = op operands {attributes} blocks`; a block is a word, i
 its body. A literal alone is a `constant`. `is` gives the dim that a value is equal to. The list
 after a function's name holds its symbols. Values and symbols of the same name are told apart by
 `.1`, `.2`...; values without a name are numbered. A tuple of attributes is `(1, 2)`, a DType is
-`f32`, a type `type f32[n]`, a function `@f`. Spans have no text form, except those that attributes
-hold: `span "file" 3 9`. Printing is deterministic; printing what was parsed gives the text back.
+`f32`, a type `type f32[n]`, a function `@f`, a record (of `ATTRIBUTE_CLASSES`) `Leaf(type = type
+f32)`. The spans of statements have no text form. Printing is deterministic; printing what was
+parsed gives the text back.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from charl.core.ir import Block, Function, Program, Statement, Value
-from charl.diagnostics.diagnostic import Label
-from charl.source import Span
+from charl.source import Source
 from charl.types import dims, dtypes
 from charl.types.dims import Atom, Dim, FloorDiv, Polynomial, Symbol, Unknown
 from charl.types.dtypes import DType
@@ -178,10 +179,12 @@ class Names:
                 return "type " + self.type(value)
             case tuple() | list():
                 return f"({', '.join(self.attribute(v) for v in value)})"
-            case Span():
-                return f"span {_text(value.source.name)} {value.start} {value.stop}"
-            case Label(span, text):
-                return f"label {_text(span.source.name)} {span.start} {span.stop} {_text(text)}"
+            case Source():
+                return f"source {_text(value.name)}"
+        if is_dataclass(value):
+            given = [(f, getattr(value, f.name)) for f in fields(value) if f.compare]
+            shown = [f"{f.name} = {self.attribute(v)}" for f, v in given if v != f.default]
+            return f"{type(value).__name__}({', '.join(shown)})"
         raise TypeError(f"no text form for the attribute {value!r}")
 
 

@@ -16,6 +16,7 @@ from charl.core.clone import Renaming
 from charl.core.ir import Block, Function, Program, Statement, Value
 from charl.core.op import REGISTRY, Effect
 from charl.core.printer import Names, print_statement
+from charl.diagnostics.diagnostic import Diagnostic
 from charl.types import dims
 from charl.types.dims import Dim, Verdict
 from charl.types.dtypes import DType
@@ -234,10 +235,8 @@ def _scan(v: _Verifier, s: Statement) -> None:
 
 
 def _check(v: _Verifier, s: Statement) -> None:
-    told = isinstance(s.attributes.get("code"), str) and isinstance(
-        s.attributes.get("message"), str
-    )
-    v.demand(told, "needs a code and a message")
+    told = isinstance(s.attributes.get("failure"), Diagnostic) or "message" in s.attributes
+    v.demand(told, "needs what to say when it fails")
     v.demand(not s.results, "has no results")
     if s.op.name == "check":
         v.demand(len(s.operands) >= 1, "needs a condition")

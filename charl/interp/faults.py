@@ -12,16 +12,15 @@ is what the user sees.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
 from typing import Any
 
 from charl.core.clone import calls_of
 from charl.core.ir import Statement
 from charl.core.op import Fault
-from charl.diagnostics.diagnostic import CharlError, Diagnostic, Frame, error
+from charl.diagnostics.diagnostic import CharlError, Diagnostic, Frame, Label, error
 from charl.interp.machine import Machine, Unit
-from charl.interp.support import Failed
 from charl.source import Span
 
 
@@ -39,7 +38,9 @@ def diagnose(problem: BaseException, machine: Machine) -> CharlError | None:
     places = list(_places(problem.__traceback__, machine))
     match problem:
         case CharlError():
-            return CharlError(*(_with_stack(d, places) for d in problem.diagnostics))
+            return CharlError(
+                *(_with_stack(_placed(d, places), places) for d in problem.diagnostics)
+            )
         case RecursionError():
             return CharlError(_too_deep(places))
         case MemoryError():
@@ -86,20 +87,21 @@ def _stack(places: list[Place]) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
+def _placed(diagnostic: Diagnostic, places: list[Place]) -> Diagnostic:
+    """The diagnostic at the statement that raised it, unless it says a place itself."""
+    span = _span(places)
+    if diagnostic.primary is not None or span is None:
+        return diagnostic
+    return replace(diagnostic, primary=Label(span))
+
+
 def _with_stack(diagnostic: Diagnostic, places: list[Place]) -> Diagnostic:
     return diagnostic.with_frames(_stack(places))
 
 
 def _fault(fault: Fault, places: list[Place]) -> Diagnostic:
-    label, secondary = (fault.label, fault.labels) if isinstance(fault, Failed) else ("", ())
     diagnostic = error(
-        fault.code,
-        fault.message,
-        _span(places),
-        label,
-        secondary=secondary,
-        helps=fault.helps,
-        notes=fault.notes,
+        fault.code, fault.message, _span(places), helps=fault.helps, notes=fault.notes
     )
     return _with_stack(diagnostic, places)
 

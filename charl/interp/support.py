@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
 
 from charl.core.ir import Statement
-from charl.core.op import Fault
-from charl.diagnostics.diagnostic import Label
+from charl.diagnostics.diagnostic import CharlError, Diagnostic, Label, error
 from charl.ops.show import show_number, show_tensor
 from charl.types.dtypes import DType
 from charl.types.types import Tensor, Type
@@ -25,46 +25,57 @@ def _count_of_an_owned_local() -> int:
 OWNED = _count_of_an_owned_local()
 
 
-class Failed(Fault):
-    """A check of the program itself, with the labels its lowering prepared."""
-
-    def __init__(self, message: str, statement: Statement, code: str):
-        given = statement.attributes
-        helps, notes = tuple(given.get("helps", ())), tuple(given.get("notes", ()))
-        super().__init__(given.get("code", code), message, helps, notes)
-        self.label: str = given.get("label", "")
-        self.labels: tuple[Label, ...] = tuple(given.get("labels", ()))
-
-
 def reporter(statement: Statement) -> Callable[..., NoReturn]:
     """A function of the operands to show, which raises what a `check` or `fail` says."""
-    message: str = statement.attributes["message"]
+    failure = failure_of(statement, "E0509", "this check failed")
 
     def failed(*operands: Any) -> NoReturn:
-        raise Failed(filled(message, operands), statement, "E0509")
+        raise CharlError(filled(failure, operands))
 
     return failed
 
 
 def shape_reporter(statement: Statement) -> Callable[..., NoReturn]:
     """For `ensure_shape`: `{0}` is the size found, `{1}` the size wanted, `{2}` the axis."""
-    message: str = statement.attributes.get("message", "axis {2} has size {0}, not {1}")
+    failure = failure_of(statement, "E0511", "axis {2} has size {0}, not {1}")
 
     def failed(array: Any, *sizes: int) -> NoReturn:
         axis = next(i for i, (m, n) in enumerate(zip(array.shape, sizes)) if m != n)
-        shown = (array.shape[axis], sizes[axis], axis)
-        raise Failed(filled(message, shown), statement, "E0511")
+        raise CharlError(filled(failure, (array.shape[axis], sizes[axis], axis)))
 
     return failed
 
 
-def filled(message: str, operands: tuple[Any, ...]) -> str:
-    """The message with the operands as a user sees them for `{0}`, `{1}`..."""
-    for position, operand in enumerate(operands):
-        if (place := f"{{{position}}}") in message:
-            shown = operand if isinstance(operand, str) else show_tensor(operand, show_number)
-            message = message.replace(place, shown)
-    return message
+def failure_of(statement: Statement, code: str, message: str) -> Diagnostic:
+    """What a check says: its attribute `failure`, or its `code`, `message` and `helps`."""
+    given = statement.attributes
+    if "failure" in given:
+        failure: Diagnostic = given["failure"]
+        return failure
+    helps = tuple(given.get("helps", ()))
+    return error(given.get("code", code), given.get("message", message), None, helps=helps)
+
+
+def filled(failure: Diagnostic, operands: Sequence[Any]) -> Diagnostic:
+    """The diagnostic with the operands as a user sees them for `{0}`, `{1}`... in its texts."""
+    shown = [x if isinstance(x, str) else show_tensor(x, show_number) for x in operands]
+
+    def fill(text: str) -> str:
+        for position, operand in enumerate(shown):
+            text = text.replace(f"{{{position}}}", operand)
+        return text
+
+    def relabel(label: Label) -> Label:
+        return Label(label.span, fill(label.text))
+
+    return replace(
+        failure,
+        message=fill(failure.message),
+        primary=None if failure.primary is None else relabel(failure.primary),
+        secondary=tuple(map(relabel, failure.secondary)),
+        helps=tuple(map(fill, failure.helps)),
+        notes=tuple(map(fill, failure.notes)),
+    )
 
 
 def scan_runner(statement: Statement) -> Callable[..., tuple[Any, ...]]:

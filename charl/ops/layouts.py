@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
+from charl.core.op import ATTRIBUTE_CLASSES
 from charl.types.types import Type
 
 
@@ -91,6 +92,7 @@ Layout: TypeAlias = (
     | BoxLayout
     | ConstantLayout
 )
+ATTRIBUTE_CLASSES.update({c.__name__: c for c in get_args(Layout)})
 Variant: TypeAlias = tuple[str, tuple[Layout, ...]]
 UNIT = ConstantLayout("()")
 
