@@ -12,7 +12,8 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
@@ -23,6 +24,7 @@ from charl.syntax.ast import Module, Test
 if TYPE_CHECKING:
     from charl.check.tree import CheckedProgram, Chunk
     from charl.core.ir import Program
+    from charl.ops.world import Bar
 
 # A source text larger than this is surely not one.
 LARGEST_SOURCE = 1 << 28
@@ -136,8 +138,38 @@ def compile_chunk(chunk: Chunk, clock: Clock = lambda stage, seconds: None) -> P
     return program
 
 
-def run(program: Program, output: TextIO) -> None:
-    """Runs a program. Raises CharlError for a run-time error, KeyboardInterrupt for Ctrl-C."""
+def compile_checked(checked: CheckedProgram) -> Program:
+    """The optimised Core of a whole file."""
+    return compile_chunk(checked.main)
+
+
+def run(
+    program: Program,
+    output: TextIO,
+    *,
+    arguments: Sequence[str] = (),
+    progress: Callable[[], Bar] | None = None,
+) -> None:
+    """Runs a program; `progress` makes the bars of its loops, which are silent without it.
+
+    Raises CharlError for a run-time error, KeyboardInterrupt for Ctrl-C.
+    """
     from charl.interp.run import run_program
 
-    run_program(program, output=output)
+    with world(arguments, progress):
+        run_program(program, output=output)
+
+
+@contextmanager
+def world(
+    arguments: Sequence[str] = (), progress: Callable[[], Bar] | None = None
+) -> Iterator[None]:
+    """What a program finds around it while it runs; the bars it left open are closed after."""
+    from charl.ops.world import WORLD, SilentBar
+
+    WORLD.arguments, WORLD.progress = arguments, progress or SilentBar
+    try:
+        yield
+    finally:
+        WORLD.finish()
+        WORLD.arguments, WORLD.progress = (), SilentBar

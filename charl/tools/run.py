@@ -8,6 +8,7 @@ import time
 from charl import driver
 from charl.diagnostics.diagnostic import CharlError, error
 from charl.tools.arguments import JSON, Command, Invocation, Option
+from charl.tools.progress import ProgressBar
 from charl.tools.report import report
 
 DESCRIPTION = """
@@ -34,7 +35,7 @@ def run(invocation: Invocation) -> int:
     report(checked.warnings, json=invocation.has("--json"))
     program = driver.compile_chunk(checked.main, clock)
     start = time.perf_counter()
-    driver.run(program, sys.stdout)
+    driver.run(program, sys.stdout, arguments=invocation.rest, progress=ProgressBar)
     clock("run", time.perf_counter() - start)
     return 0
 
