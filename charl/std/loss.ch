@@ -31,8 +31,7 @@ fn cross_entropy(logits, labels) {
 /// The negative log-likelihood: minus the mean of `log_probabilities[.., label]`, for
 /// log-probabilities [.., C] and integer labels [..].
 fn nll(log_probabilities, labels) {
-    let chosen = one_hot(labels, size(log_probabilities, -1), dtype: bool)
-    -mean(sum(where(chosen, log_probabilities, 0), axis: -1))
+    -mean(take_along(log_probabilities, stack([labels], axis: -1), axis: -1))
 }
 
 /// The mean cross-entropy of `sigmoid(logits)` and `targets`, probabilities of the same shape.
