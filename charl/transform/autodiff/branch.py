@@ -2,7 +2,7 @@
 
     %y = if %c then { ...; yield %a } else { ...; yield %b }
 
-becomes an `if` that also yields the residuals, `undefined` where the other branch has none, and
+becomes an `if` that also yields the residuals (zeros where the other branch has none), and
 
     %dx... = if %c then { reverse of then } else { reverse of else }
 
@@ -12,16 +12,20 @@ that it sees from outside, and yields it as it was when it has nothing to add.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from charl.core.builder import Builder
-from charl.core.clone import defined_symbols
+from charl.core.clone import defined_symbols, free_values
 from charl.core.ir import Block, Statement, Value
 from charl.transform.autodiff.residual import close
+from charl.transform.autodiff.sizes import sizes_from, zeros
 from charl.transform.autodiff.state import Differentiation
 from charl.transform.autodiff.sweep import Sweep
 from charl.types import dims, types
-from charl.types.dims import Dim, Symbol
+from charl.types.dims import Dim, Symbol, Unknown
+from charl.types.dtypes import DType
+from charl.types.types import List, String, Tensor
 
 
 def reverse_if(sweep: Sweep, statement: Statement) -> None:
@@ -69,8 +73,34 @@ class BranchStore:
         result = Value(types.substitute(value.type, fresh), name=value.name)
         if dims.as_symbol(value.dim) in fresh:
             result.dim = dims.symbol("n")
-        missing = Builder(there, self.statement.span).emit("undefined", (), {"type": result.type})
+        at_hand = free_values(here, there)
+        missing = placeholder(
+            Builder(there, self.statement.span), result, value, self.local, at_hand
+        )
         here.results += (value,)
-        there.results += missing
+        there.results += (missing,)
         self.statement.results += (result,)
         return result
+
+
+def placeholder(
+    b: Builder, result: Value, value: Value, local: set[Symbol], at_hand: Sequence[Value]
+) -> Value:
+    """What the branch that does not make `value` yields for it. Nobody reads it, but a loop around
+    may keep it, and zeros of its shape may be asked for: so it is zeros where that can be, with
+    sizes that only the other branch knows taken for 0."""
+    match value.type:
+        case Tensor(dtype, shape):
+            assert isinstance(dtype, DType)
+            none: dict[Symbol, Dim] = dict.fromkeys(local, 0)
+            known = [0 if isinstance(d, Unknown) else dims.substitute(d, none) for d in shape]
+            sizes = sizes_from(b, [max(d, 0) if isinstance(d, int) else d for d in known], at_hand)
+            if sizes is not None:
+                return zeros(b, dtype, sizes)
+        case List(element):
+            empty: Value = b("list_make", element=element)
+            return empty
+        case String():
+            return b.constant("")
+    missing: Value = b.emit("undefined", (), {"type": result.type})[0]
+    return missing

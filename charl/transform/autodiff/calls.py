@@ -26,7 +26,8 @@ from charl.source import Span
 from charl.transform.autodiff.accumulate import Emitter
 from charl.transform.autodiff.activity import Mask, is_differentiable
 from charl.transform.autodiff.loops import before
-from charl.transform.autodiff.residual import close, type_symbols
+from charl.transform.autodiff.residual import close
+from charl.transform.autodiff.sizes import type_symbols
 from charl.transform.autodiff.state import Differentiation
 from charl.transform.autodiff.sweep import Sweep
 from charl.types import dims, types

@@ -15,7 +15,7 @@ The index is not kept, nor is what does not change from one iteration to the nex
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -24,10 +24,11 @@ from charl.core.clone import defined_symbols, free_values
 from charl.core.ir import Block, Statement, Value
 from charl.transform.autodiff.activity import carried
 from charl.transform.autodiff.residual import Given, close
+from charl.transform.autodiff.sizes import sizes_from, zeros
 from charl.transform.autodiff.state import Differentiation
 from charl.transform.autodiff.sweep import Sweep
 from charl.types import dims, types
-from charl.types.dims import Dim, Polynomial, Symbol
+from charl.types.dims import Dim, Symbol
 from charl.types.dtypes import DType
 from charl.types.types import INT, List, Tensor, Type
 
@@ -202,8 +203,7 @@ class LoopStore:
             if sizes is None:
                 return None
             assert isinstance(kind.dtype, DType)
-            zero = b.constant(False if kind.dtype.kind == "bool" else 0, Tensor(kind.dtype))
-            empty = b("broadcast", zero, trips, *sizes, axes=())
+            empty = zeros(b, kind.dtype, (trips, *sizes))
         values = carry(self.statement, empty, Value(empty.type, name="kept"))
         b = Builder(body, self.statement.span)
         low, _, step = self.statement.operands[:3]
@@ -231,52 +231,3 @@ def changing_symbols(parameter: Type, initial: Type) -> Iterator[Symbol]:
         for size, start in zip(parameter.shape, initial.shape):
             if size != start:
                 yield from dims.symbols(size)
-
-
-def sizes_from(
-    b: Builder, shape: Sequence[Dim], at_hand: Sequence[Value], local: set[Symbol]
-) -> list[Value] | None:
-    """The sizes of a shape as integers, made of values at hand; None when some size cannot be."""
-    if any(isinstance(d, dims.Unknown) or local & set(dims.symbols(d)) for d in shape):
-        return None
-    needed = dict.fromkeys(s for d in shape for s in dims.symbols(d))
-    if not needed:
-        return [b.constant(d) for d in shape]
-    known: dict[Symbol, Value] = {}
-    for value in at_hand:
-        symbol = dims.as_symbol(value.dim)
-        if symbol in needed:
-            known.setdefault(symbol, value)
-    for value in at_hand:
-        if isinstance(value.type, Tensor):
-            for axis, size in enumerate(value.type.shape):
-                symbol = dims.as_symbol(size)
-                if symbol in needed and symbol not in known:
-                    known[symbol] = b.size(value, axis)
-    if len(known) < len(needed) or not all(map(is_sum, shape)):
-        return None
-    return [evaluate(b, d, known) for d in shape]
-
-
-def is_sum(dim: Dim) -> bool:
-    """Whether a dim is a sum of products of symbols, without divisions."""
-    return not isinstance(dim, Polynomial) or all(
-        isinstance(atom, Symbol) for monomial, _ in dim.terms for atom in monomial
-    )
-
-
-def evaluate(b: Builder, dim: Dim, known: dict[Symbol, Value]) -> Value:
-    """A dim computed from the values of its symbols."""
-    if not isinstance(dim, Polynomial):
-        assert isinstance(dim, int)
-        return b.constant(dim)
-    total: Value | None = None
-    for monomial, coefficient in dim.terms:
-        product: Value | None = None if coefficient == 1 else b.constant(coefficient)
-        for atom in monomial:
-            assert isinstance(atom, Symbol)
-            product = known[atom] if product is None else b("mul", product, known[atom])
-        product = b.constant(1) if product is None else product
-        total = product if total is None else b("add", total, product)
-    assert total is not None
-    return total

@@ -15,17 +15,16 @@ value brings along as a bare size is kept as an integer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import Protocol
 
 from charl.core.builder import Builder
-from charl.core.clone import Renaming, defined_symbols, free_values, paste
+from charl.core.clone import Renaming, free_values, paste
 from charl.core.ir import Block, Statement, Value
 from charl.core.op import Effect
+from charl.transform.autodiff.sizes import move_sizes, sizes_missing
 from charl.transform.autodiff.sweep import defined_in
-from charl.types import dims, types
 from charl.types.dims import Dim, Symbol
 from charl.types.dtypes import DType
 from charl.types.types import Tensor, Type, is_scalar
@@ -95,98 +94,6 @@ def is_pure(statement: Statement) -> bool:
     )
 
 
-# --- Sizes ---------------------------------------------------------------------------------------
-
-
-def move_sizes(forward: Block, reverse: Block, own: set[Value]) -> None:
-    """Take each `dim` of a forward value out of the reverse block and into the forward one."""
-    moved: dict[tuple[Value, int], Value] = {}
-
-    def visit(block: Block) -> None:
-        stay: list[Statement] = []
-        for statement in block.statements:
-            tensor = statement.operands[0] if statement.operands else None
-            if statement.op.name == "dim" and tensor in own:
-                assert tensor is not None
-                key = (tensor, statement.attributes["axis"])
-                if key not in moved:
-                    moved[key] = size_of(forward, *key)
-                    own.add(moved[key])
-                renaming.values[statement.results[0]] = moved[key]
-                continue
-            for nested in statement.blocks:
-                visit(nested)
-            stay.append(statement)
-        block.statements = stay
-
-    renaming = Renaming()
-    visit(reverse)
-    if moved:
-        rewire(reverse, renaming.values)
-
-
-def rewire(block: Block, values: Mapping[Value, Value]) -> None:
-    """Let other values stand for some in a block that is still being made."""
-    for statement in block.walk():
-        statement.operands = tuple([values.get(v, v) for v in statement.operands])
-        for nested in statement.blocks:
-            nested.results = tuple([values.get(v, v) for v in nested.results])
-    block.results = tuple([values.get(v, v) for v in block.results])
-
-
-def size_of(forward: Block, tensor: Value, axis: int) -> Value:
-    """The size of an axis of a forward value, as a value of the forward block."""
-    for statement in forward.statements:
-        if (
-            statement.op.name == "dim"
-            and statement.operands == (tensor,)
-            and statement.attributes["axis"] == axis
-        ):
-            return statement.results[0]
-    size: Value = Builder(forward)("dim", tensor, axis=axis)
-    return size
-
-
-def sizes_missing(
-    forward: Block, body: Block, renaming: Renaming, local: set[Symbol]
-) -> Iterator[Value]:
-    """Integers of the forward block for the symbols that no kept value brings along."""
-    if not local:
-        return
-    defined = set(defined_symbols(body))
-    mentioned: dict[Symbol, None] = {}
-    for statement in body.walk():
-        for value in (*statement.operands, *statement.results):
-            mentioned.update(dict.fromkeys(type_symbols(value.type)))
-    for symbol in mentioned:
-        if symbol in local and symbol not in defined and symbol not in renaming.symbols:
-            size = size_named(forward, symbol)
-            if size is not None:
-                yield size
-
-
-def size_named(block: Block, symbol: Symbol) -> Value | None:
-    """The integer that is a symbol, made from a tensor of the block if need be."""
-    values = [*block.parameters, *(r for s in block.statements for r in s.results)]
-    for value in values:
-        if dims.as_symbol(value.dim) is symbol:
-            return value
-    for value in values:
-        if isinstance(value.type, Tensor):
-            for axis, size in enumerate(value.type.shape):
-                if dims.as_symbol(size) is symbol:
-                    return size_of(block, value, axis)
-    return None
-
-
-def type_symbols(type: Type) -> Iterator[Symbol]:
-    while isinstance(type, types.List):
-        type = type.element
-    if isinstance(type, Tensor):
-        for size in type.shape:
-            yield from dims.symbols(size)
-
-
 # --- Keeping or recomputing ----------------------------------------------------------------------
 
 
@@ -201,45 +108,23 @@ class Plan:
 
 def choose(forward: Block, needed: set[Value], own: set[Value], given: Given) -> Plan:
     """Decide for each needed forward value, latest first, and for what recomputing needs."""
-    definitions: dict[Value, tuple[int, Statement]] = {}
     at_hand: set[Value] = set()  # what can be had without keeping anything
-    for position, statement in enumerate(forward.statements):
-        definitions.update(dict.fromkeys(statement.results, (position, statement)))
+    for statement in forward.statements:
         cheap = is_cheap(statement) or statement.op.name in MOVES
         if cheap and all(v not in own or v in given or v in at_hand for v in statement.operands):
             at_hand.update(statement.results)
-
-    plan, seen = Plan(), set(needed)
-    queue: list[tuple[int, int, Value]] = []
-
-    def enqueue(value: Value) -> None:
-        seen.add(value)
-        position = definitions[value][0] if value in definitions else -1
-        heappush(queue, (-position, len(seen), value))
-
+    plan, wanted = Plan(), set(needed)
+    for statement in reversed(forward.statements):
+        used = [r for r in statement.results if r in wanted]
+        if used and (used[0] in at_hand or statement.op.name in MOVES):
+            plan.recomputed.append(statement)
+            wanted.update(v for v in statement.operands if v in own)
+        else:
+            plan.kept += used
     for value in forward.parameters:
-        if value in needed:
-            enqueue(value)
-    for statement in forward.statements:
-        for value in statement.results:
-            if value in needed:
-                enqueue(value)
-    repeated: dict[int, Statement] = {}
-    while queue:
-        value = heappop(queue)[2]
-        if value in given:
-            plan.given.append(value)
-            continue
-        position, source = definitions.get(value, (-1, None))
-        if source is None or (value not in at_hand and source.op.name not in MOVES):
-            plan.kept.append(value)
-            continue
-        repeated[position] = source
-        for operand in source.operands:
-            if operand in own and operand not in seen:
-                enqueue(operand)
-    plan.kept.reverse()
-    plan.recomputed = [repeated[position] for position in sorted(repeated)]
+        if value in wanted:
+            (plan.given if value in given else plan.kept).append(value)
+    plan.recomputed.reverse()
     return plan
 
 
