@@ -71,7 +71,7 @@ class Builder:
         attributes = attributes or {}
         if result_types is None:
             result_types = op.rule(CONTEXT, values, attributes)
-        dim = _dim(op, values, attributes)
+        dim = result_dim(op, values, attributes)
         results = tuple(Value(t, dim) for t in result_types)
         statement = Statement(op, values, attributes, blocks, results, self.span)
         self.block.statements.append(statement)
@@ -140,7 +140,8 @@ class Builder:
         return tuple(v if isinstance(v, Value) else self.scalar(v, dtype) for v in operands)
 
 
-def _dim(op: Op, operands: Sequence[Value], attributes: dict[str, Any]) -> Dim | None:
+def result_dim(op: Op, operands: Sequence[Value], attributes: dict[str, Any]) -> Dim | None:
+    """The dim that the results of an op are equal to, where that is known."""
     if op.name == "dim":  # the one op whose dim stands in its operand's type
         tensor = operands[0].type
         assert isinstance(tensor, Tensor)

@@ -1,0 +1,55 @@
+"""The passes, in order, from lowered Core to Core that runs.
+
+Differentiation comes first: a gradient asks for derivatives with respect to certain values, and
+nothing may merge two of them before that question is answered. What it leaves is then inlined,
+simplified, freed of repetitions, and freed of what nobody needs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from charl.core.ir import Program
+from charl.core.verifier import verify
+from charl.diagnostics.diagnostic import Diagnostic
+from charl.transform.autodiff import differentiate
+from charl.transform.cse import cse
+from charl.transform.dce import dce, drop_unreached
+from charl.transform.inline import inline
+from charl.transform.simplify import simplify
+
+Pass = Callable[[Program], Program]
+
+AFTER_GRADIENTS: tuple[Pass, ...] = (
+    drop_unreached,
+    dce,
+    inline,
+    simplify,
+    cse,
+    dce,
+    simplify,
+    cse,
+    dce,
+)
+
+
+def optimise(
+    program: Program,
+    warn: Callable[[Diagnostic], None] = lambda warning: None,
+    passes: Sequence[Pass] = AFTER_GRADIENTS,
+) -> Program:
+    """The program without gradients, made fast. Raises CharlError where autodiff reports errors;
+    CHARL_VERIFY=1 runs the verifier after every pass."""
+    careful = os.environ.get("CHARL_VERIFY", "") not in ("", "0")
+    if careful:
+        verify(program)
+    program, warnings = differentiate(program)
+    for warning in warnings:
+        warn(warning)
+    for step in (None, *passes):
+        if step is not None:
+            program = step(program)
+        if careful:
+            verify(program, gradients=False)
+    return program
