@@ -85,7 +85,6 @@ def test_update(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Rewrites the results that pages show; the number of blocks stays as it is."""
     monkeypatch.chdir(tmp_path)
     lines = page.read_text("utf-8").splitlines()
-    done: dict[int, str] = {}  # the output of a program, by the number of characters in it
     for program in reversed(programs(page)):
         if program.result is None or program.block.info == "charl,fragment":
             continue
@@ -96,6 +95,5 @@ def test_update(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             first = program.text[: len(program.text) - len(program.block.text)]
             before = run_program(first, NAME).output if first else ""
             fresh = outcome.output[len(before) :]
-            done[len(program.text)] = fresh
         lines[program.result.first + 1 : program.result.last] = fresh.splitlines()
     page.write_text("\n".join(lines) + "\n", "utf-8")
