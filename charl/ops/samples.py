@@ -154,4 +154,6 @@ def type_of(value: Any) -> Type:
             return types.FLOAT
         case str():
             return types.STRING
+        case list():
+            return types.List(type_of(value[0]) if value else types.INT)
     return Tensor(charl_dtypes.BY_NAME[value.dtype.name], value.shape)
