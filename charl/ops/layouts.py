@@ -28,32 +28,42 @@ from charl.types.types import Type
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
+    """One value of a type of Core."""
+
     type: Type
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
+    """A struct: its fields by name, in order."""
+
     name: str
     fields: tuple[tuple[str, Layout], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TupleLayout:
+    """A tuple."""
+
     items: tuple[Layout, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayLayout:
+    """A list of fixed length."""
+
     items: tuple[Layout, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RangeLayout:
-    pass
+    """A range of integers."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListLayout:
+    """A list, stored as one list for each leaf of its element."""
+
     element: Layout
 
 
@@ -77,6 +87,8 @@ class BoxLayout:
 
 @dataclass(frozen=True, slots=True)
 class ConstantLayout:
+    """A text that says all: the unit value, a function's name."""
+
     text: str
     leaves: int = 0
 
