@@ -1,9 +1,8 @@
 """Indexing: elements chosen by integers and masks, and their adjoints.
 
 Indices may be negative and then count from the end; out of bounds is E0501. `index` and its kin
-take scalars on the leading axes; `gather` and `scatter_add` a tensor of indices along one axis;
-`take_along` and `scatter_add_along` one index per element; masks choose on the leading axes. Each
-adjoint pair is closed: the gradient of one is the other.
+take scalars on the leading axes; masks choose on the leading axes. Indexing by tensors of integers
+stands in `gather.py`.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from charl.ops.declare import (
     scalar,
     shape_of,
     size_dim,
-    value_of,
     with_shape,
 )
 from charl.ops.faults import out_of_bounds, shape_text
+from charl.ops.gather import AXIS, INDICES
 from charl.ops.samples import Array, bits, draw, edge, sample, sliced, transposed, whole
 from charl.ops.shape import X, check_sizes, sizes_parameter
 from charl.types import dtypes
@@ -36,8 +35,6 @@ from charl.types.types import Tensor, Type, Typed
 
 Attributes = Mapping[str, Any]
 INDEX = Parameter("indices", Kind.DIMS, dtype="int")
-INDICES = Parameter("indices", dtype="int")
-AXIS = Parameter("axis", Kind.INTEGER, default=0)
 
 # --- Scalars on the leading axes -----------------------------------------------------------------
 
@@ -210,267 +207,6 @@ plain(
     samples=_index_into_samples,
     surface=None,
     in_place=_index_add_in_place,
-    warns=True,
-)
-
-# --- A tensor of indices along one axis ----------------------------------------------------------
-
-
-def _gather_shape(
-    ctx: RuleContext, x: Typed, indices: Typed, attributes: Attributes
-) -> tuple[Dim, ...]:
-    axis = normal_axis(ctx, attributes.get("axis", 0), rank(x))
-    shape = shape_of(x)
-    return (*shape[:axis], *shape_of(indices), *shape[axis + 1 :])
-
-
-def _gather_rule(
-    ctx: RuleContext, operands: Sequence[Typed], attributes: Attributes
-) -> tuple[Type, ...]:
-    x, indices = operands
-    return (with_shape(x, _gather_shape(ctx, x, indices, attributes)),)
-
-
-def _bad_indices(indices: Any, size: int, axis: int, rank: int) -> Fault:
-    """The fault for the first index that is out of bounds."""
-    flat = np.asarray(indices).ravel()
-    wrong = flat[(flat < -size) | (flat >= size)]
-    return out_of_bounds(int(wrong[0]), size, axis if rank > 1 else None)
-
-
-def wrapped(indices: Any, size: int, axis: int, rank: int) -> Array:
-    """Indices counted from the front as int64, all in bounds."""
-    indices = np.asarray(indices, np.int64)
-    if indices.size and (indices.min() < -size or indices.max() >= size):
-        raise _bad_indices(indices, size, axis, rank)
-    counted: Array = np.where(indices < 0, indices + size, indices)
-    return counted
-
-
-def _gather(x: Array, indices: Any, axis: int = 0) -> Any:
-    try:
-        return value_of(np.take(x, indices, axis))
-    except IndexError:
-        raise _bad_indices(indices, x.shape[axis], axis, x.ndim) from None
-
-
-def _gather_gradient(
-    b: Builder, dy: Value, x: Value, indices: Value, y: Value, axis: int = 0
-) -> Cotangents:
-    return b("scatter_add", b.zeros_like(x), indices, dy, axis=axis), None
-
-
-def _gather_samples() -> Sequence[Sample]:
-    x, places = draw(4, 3), whole(2, 5, low=-4, high=4)
-    return (
-        sample(x, places, axis=0),
-        sample(transposed(x), whole(5, low=-3, high=3), axis=1),
-        sample(sliced(x), whole(2, low=0, high=3, dtype="int32"), axis=-1),
-        sample(x, 2, axis=0),
-        sample(draw(3), -1, axis=0),
-        sample(x, places[:0], axis=0),
-        edge(whole(4, dtype="int8"), places, axis=0),
-        edge(bits(4), places, axis=0),
-    )
-
-
-plain(
-    "gather",
-    "The slices of x at `indices` along an axis: x.shape[:axis] + indices.shape + "
-    "x.shape[axis + 1:].",
-    (X, INDICES, AXIS),
-    _gather_rule,
-    _gather,
-    gradient=_gather_gradient,
-    samples=_gather_samples,
-)
-
-
-def _scatter_rule(
-    ctx: RuleContext, operands: Sequence[Typed], attributes: Attributes
-) -> tuple[Type, ...]:
-    x, indices, updates = operands
-    expected = _gather_shape(ctx, x, indices, attributes)
-    why = "the updates must have the shape that `gather` would give"
-    if len(expected) != rank(updates):
-        ctx.fail(why, (0, 1, 2))
-    for m, n in zip(expected, shape_of(updates)):
-        ctx.equal(m, n, why, (0, 1, 2))
-    return (x.type,)
-
-
-def _scatter_add_in_place(x: Array, indices: Any, updates: Any, axis: int = 0) -> Array:
-    """Sorted by index, so that each row of x is added to once: `np.add.at` is ten times slower."""
-    axis %= x.ndim
-    places = wrapped(indices, x.shape[axis], axis, x.ndim)
-    among = tuple(range(axis, axis + places.ndim))
-    rows = np.moveaxis(np.asarray(updates, x.dtype), among, range(places.ndim))
-    expected = (*places.shape, *x.shape[:axis], *x.shape[axis + 1 :])
-    if rows.shape != expected:
-        raise Fault(
-            "E0505",
-            f"updates of shape {shape_text(updates)} do not fit {shape_text(indices)} indices "
-            f"into {shape_text(x)} along axis {axis}",
-        )
-    if places.size == 0:
-        return x
-    rows = rows.reshape(places.size, *rows.shape[places.ndim :])
-    order = np.argsort(places, axis=None, kind="stable")
-    sorted_places = places.ravel()[order]
-    starts = np.flatnonzero(np.diff(sorted_places, prepend=-1))
-    target = np.moveaxis(x, axis, 0)
-    target[sorted_places[starts]] += np.add.reduceat(rows[order], starts, 0, dtype=x.dtype)
-    return x
-
-
-def _scatter_add(x: Array, indices: Any, updates: Any, axis: int = 0) -> Array:
-    return _scatter_add_in_place(x.copy(), indices, updates, axis)
-
-
-def _scatter_add_gradient(
-    b: Builder, dy: Value, x: Value, indices: Value, updates: Value, y: Value, axis: int = 0
-) -> Cotangents:
-    return dy, None, b("gather", dy, indices, axis=axis)
-
-
-def _scatter_samples() -> Sequence[Sample]:
-    x, places = draw(4, 3), whole(2, 5, low=-4, high=4)
-    return (
-        sample(x, places, draw(2, 5, 3), axis=0),
-        sample(transposed(x), whole(5, low=-3, high=3), draw(4, 5), axis=1),
-        sample(x, 2, draw(3), axis=0),
-        sample(draw(3), -1, 0.5, axis=0),
-        sample(x, places[:0], draw(0, 5, 3), axis=0),
-        edge(whole(4, dtype="int8"), places, whole(2, 5, dtype="int8"), axis=0),
-        edge(draw(4, 3, dtype="float32"), places, draw(2, 5, 3, dtype="float32"), axis=0),
-    )
-
-
-SCATTER = (
-    Parameter("x", dtype="T:number"),
-    INDICES,
-    Parameter("updates", dtype="T:number"),
-    AXIS,
-)
-plain(
-    "scatter_add",
-    "x with `updates` added to the slices at `indices` along an axis; a slice named twice is "
-    "added to twice.",
-    SCATTER,
-    _scatter_rule,
-    _scatter_add,
-    gradient=_scatter_add_gradient,
-    samples=_scatter_samples,
-    in_place=_scatter_add_in_place,
-    warns=True,
-)
-
-# --- One index per element -----------------------------------------------------------------------
-
-
-def _along(ctx: RuleContext, x: Typed, indices: Typed, attributes: Attributes) -> tuple[Dim, ...]:
-    """The shape of the indices, which is that of x but along the axis."""
-    axis = normal_axis(ctx, attributes.get("axis", 0), rank(x))
-    why = f"the indices must have the shape of the tensor, but along axis {axis}"
-    if rank(indices) != rank(x):
-        ctx.fail(why, (0, 1))
-    return tuple(
-        n if i == axis else ctx.equal(m, n, why, (0, 1))
-        for i, (m, n) in enumerate(zip(shape_of(x), shape_of(indices)))
-    )
-
-
-def _take_along_rule(
-    ctx: RuleContext, operands: Sequence[Typed], attributes: Attributes
-) -> tuple[Type, ...]:
-    x, indices = operands
-    return (with_shape(x, _along(ctx, x, indices, attributes)),)
-
-
-def _take_along(x: Array, indices: Array, axis: int = 0) -> Array:
-    axis %= x.ndim
-    return np.take_along_axis(x, wrapped(indices, x.shape[axis], axis, x.ndim), axis)
-
-
-def _take_along_gradient(
-    b: Builder, dy: Value, x: Value, indices: Value, y: Value, axis: int = 0
-) -> Cotangents:
-    return b("scatter_add_along", b.zeros_like(x), indices, dy, axis=axis), None
-
-
-def _take_along_samples() -> Sequence[Sample]:
-    x = draw(4, 3)
-    return (
-        sample(x, whole(2, 3, low=-4, high=4), axis=0),
-        sample(transposed(x), whole(4, 5, low=-3, high=3), axis=-1),
-        sample(x, whole(4, 0), axis=1),
-        sample(draw(3), whole(7, low=0, high=3), axis=0),
-        edge(whole(4, 3, dtype="int8"), whole(4, 1, low=0, high=3), axis=1),
-    )
-
-
-plain(
-    "take_along",
-    "result[i, j] = x[indices[i, j], j] for axis 0, and so on: the indices have the shape of x "
-    "but along the axis.",
-    (X, INDICES, AXIS),
-    _take_along_rule,
-    _take_along,
-    gradient=_take_along_gradient,
-    samples=_take_along_samples,
-)
-
-
-def _scatter_along_rule(
-    ctx: RuleContext, operands: Sequence[Typed], attributes: Attributes
-) -> tuple[Type, ...]:
-    x, indices, updates = operands
-    why = "the updates must have the shape of the indices"
-    expected = _along(ctx, x, indices, attributes)
-    if rank(updates) != rank(x):
-        ctx.fail(why, (1, 2))
-    for m, n in zip(expected, shape_of(updates)):
-        ctx.equal(m, n, why, (1, 2))
-    return (x.type,)
-
-
-def _scatter_add_along_in_place(x: Array, indices: Array, updates: Array, axis: int = 0) -> Array:
-    axis %= x.ndim
-    places = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    places[axis] = wrapped(indices, x.shape[axis], axis, x.ndim)
-    np.add.at(x, tuple(places), updates)
-    return x
-
-
-def _scatter_add_along(x: Array, indices: Array, updates: Array, axis: int = 0) -> Array:
-    return _scatter_add_along_in_place(x.copy(), indices, updates, axis)
-
-
-def _scatter_add_along_gradient(
-    b: Builder, dy: Value, x: Value, indices: Value, updates: Value, y: Value, axis: int = 0
-) -> Cotangents:
-    return dy, None, b("take_along", dy, indices, axis=axis)
-
-
-def _scatter_along_samples() -> Sequence[Sample]:
-    x = draw(4, 3)
-    return (
-        sample(x, whole(2, 3, low=-4, high=4), draw(2, 3), axis=0),
-        sample(transposed(x), whole(4, 5, low=-3, high=3), draw(4, 5), axis=-1),
-        sample(x, whole(4, 0), draw(4, 0), axis=1),
-        edge(whole(4, dtype="int8"), whole(9, low=0, high=4), whole(9, dtype="int8"), axis=0),
-    )
-
-
-plain(
-    "scatter_add_along",
-    "x with updates[i, j] added to x[indices[i, j], j] for axis 0, and so on.",
-    SCATTER,
-    _scatter_along_rule,
-    _scatter_add_along,
-    gradient=_scatter_add_along_gradient,
-    samples=_scatter_along_samples,
-    in_place=_scatter_add_along_in_place,
     warns=True,
 )
 
