@@ -142,7 +142,7 @@ model Conv1d[I, O, K, S, P] {
     activation: fn = identity
 
     fn forward(x: float32[B, I, L]) {
-        let y = conv(x, weight, strides: [S], padding: [P, P])
+        let y = conv(x, weight, strides: S, padding: P)
         activation(y + reshape(bias, [O, 1]))
     }
 }
@@ -155,7 +155,7 @@ model Conv2d[I, O, K, S, P] {
     activation: fn = identity
 
     fn forward(x: float32[B, I, H, W]) {
-        let y = conv(x, weight, strides: [S, S], padding: [P, P, P, P])
+        let y = conv(x, weight, strides: S, padding: P)
         activation(y + reshape(bias, [O, 1, 1]))
     }
 }
@@ -186,13 +186,13 @@ fn conv2d(
 
 /// The largest value of each `window` by `window` square of images [B, C, H, W].
 fn max_pool2d(const window: int, const stride: int = window) {
-    |x| window_max(x, window: [window, window], strides: [stride, stride])
+    |x| window_max(x, window: [window, window], strides: stride)
 }
 
 /// The mean of each `window` by `window` square of images [B, C, H, W].
 fn avg_pool2d(const window: int, const stride: int = window) {
     |x| {
-        let total = window_sum(x, window: [window, window], strides: [stride, stride])
+        let total = window_sum(x, window: [window, window], strides: stride)
         total / ((window * window) as x.dtype)
     }
 }
