@@ -177,6 +177,9 @@ class CommentLayout:
             text = self.text[above : max(line, 0)].strip()
             if line < 0 or not text.startswith("///") or text.startswith("////"):
                 return offset
+            comment = bisect_left(self.comment_starts, above)
+            if comment < len(self.comments) and self.comment_starts[comment] < line:
+                return offset  # a comment still: what follows it has no doc
             offset = above
 
     def braced(self, lines: list[tuple[bool, Document]]) -> Document:

@@ -13,6 +13,7 @@ in a file and inside `{ }`, no inside `( )` and `[ ]`.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -49,6 +50,7 @@ class Bracket(NamedTuple):
 
     close: int
     separator: str
+    closed: bool = True
 
 
 def find_brackets(tokens: list[Token]) -> dict[int, Bracket]:
@@ -90,6 +92,8 @@ class Cursor:
         self.brackets = 0  # brackets open
         self.depth = 0  # nesting of what is being read
         self.height = 0  # a bound on the height of the tree last read
+        self.first = 0  # the position of the first token of the line being read
+        self.by_indentation = True  # an open brace may be noticed by the indentation below it
         self.reported_at = -1  # the position of the token last reported
         self.incomplete = False  # the first error was that the source ends
         self.docs_taken: set[int] = set()  # starts of the `///` comments that became docs
@@ -125,6 +129,11 @@ class Cursor:
         """Whether a newline that matters stands before the current token."""
         return self.token.newline and self.lines
 
+    @property
+    def at_line_end(self) -> bool:
+        """Whether the line being read has come to its end."""
+        return self.token.newline and self.lines and self.position > self.first
+
     def read_half(self, first: str) -> None:
         """Read `first`, which is the current mark or its beginning: `||` is two bars to a lambda,
         and `:-`, a rule's mark, is a colon and a minus in `f(axis:-1)`."""
@@ -141,7 +150,22 @@ class Cursor:
         """The bracket that opens at this position of the tokens."""
         if not self.bracket_table:
             self.bracket_table = find_brackets(self.tokens)
-        return self.bracket_table.get(position, Bracket(len(self.tokens) - 1, ""))
+        return self.bracket_table.get(position, Bracket(len(self.tokens) - 1, "", closed=False))
+
+    def maybe_comment(self) -> bool:
+        """Where no expression can go on, `//` was no division but starts a comment: read it."""
+        start = self.token.start
+        if self.token.kind != "//":
+            return False
+        stop, line = self.stop, self.source.text.find("\n", start)
+        line = len(self.source.text) if line < 0 else line
+        while self.token.start < line and self.token.kind != t.END:
+            self.advance()
+        self.stop = stop
+        text = self.source.text[start:line].rstrip()
+        comment = Comment(Span(self.source, start, start + len(text)), text, False)
+        insort(self.comments, comment, key=lambda c: c.span.start)
+        return True
 
     def span(self, start: int) -> Span:
         """From `start` to the end of the token last read."""
@@ -153,7 +177,7 @@ class Cursor:
     def here(self) -> Span:
         """The current token; at the end of a line, the place right behind the last token."""
         token = self.token
-        if token.kind == t.END or (token.newline and self.lines and self.position > 0):
+        if token.kind == t.END or self.at_line_end:
             return Span(self.source, self.stop, self.stop)
         return Span(self.source, token.start, token.stop)
 
@@ -186,12 +210,8 @@ class Cursor:
         return self.fail(self.expected(code, what, *helps))
 
     def expected(self, code: str, what: str, *helps: str) -> Diagnostic:
-        if self.at_line_start and self.token.kind != t.END:
-            found = "the line ends"
-        else:
-            found = describe(self.token)
-        message = f"expected {what}, found {found}"
-        if found == "the line ends":
+        message = f"expected {what}, found {describe(self.token)}"
+        if self.at_line_end and self.token.kind != t.END:
             message = f"expected {what} before the line ends"
         return error(code, message, self.here(), f"expected {what}", helps=helps)
 
@@ -265,6 +285,8 @@ class Cursor:
         items: list[T] = []
         tallest = 0
         while self.token.kind != close:
+            if self.token.kind in (t.END, "}"):
+                raise self.fail_unclosed(opening)
             try:
                 items.append(parse_item())
             except Failure:
@@ -272,6 +294,8 @@ class Cursor:
             tallest = max(tallest, self.height)
             if self.token.kind == ",":
                 self.advance()
+            elif self.token.kind == "//":
+                self.maybe_comment()
             elif self.token.kind != close and not self.mend_separator(opening, close):
                 break
         else:
@@ -309,12 +333,16 @@ class Cursor:
         return True
 
     def separator_diagnostic(self, opening: Token, close: str) -> Diagnostic:
-        """What to say of a token after an item; the grammar above knows more slips."""
+        """What to say of a token after an item."""
+        helps: tuple[str, ...] = ()
+        if self.token.kind == "for":
+            helps = ("there are no comprehensions: use `map` and `filter`, or a loop",)
         return error(
             "E0111",
             f"expected `,` or `{close}`, found {describe(self.token)}",
             self.token_span(self.token),
             f"expected `,` or `{close}`",
+            helps=helps,
             secondary=(Label(self.token_span(opening), "opened here"),),
         )
 
@@ -395,7 +423,7 @@ class Cursor:
             if depth <= 0 or self.token.kind == t.END:
                 return
 
-    def resume_at_statement(self, first: Token, context: Context) -> None:
+    def resume_at_statement(self, first: Token, context: Context, *, commas: bool = False) -> None:
         """After a failure in a statement that began with `first`: skip to the start of the next."""
         depth = self.brackets - context[0]
         braces = 0
@@ -411,7 +439,7 @@ class Cursor:
                     return
                 if kind not in t.CLOSING and self.column(token) <= indentation:
                     return
-            if kind == ";" and depth <= 0 and braces == 0:
+            if (kind == ";" or (commas and kind == ",")) and depth <= 0 and braces == 0:
                 return
             if kind == "}":
                 if braces == 0:

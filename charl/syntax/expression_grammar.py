@@ -60,7 +60,7 @@ class ExpressionGrammar(OperandGrammar):
                 left = self.parse_range(left, start)
             elif level == p.CAST:
                 self.advance()
-                type_expr = self.parse_type()
+                type_expr = self.parse_type(cast=True)
                 left = ast.Cast(self.span(start), left, type_expr)
             else:
                 self.advance()
@@ -197,24 +197,26 @@ class ExpressionGrammar(OperandGrammar):
             following = self.tokens[self.position + 1].kind
             if following in (":", ":-", "=", "::"):
                 self.advance()
-                if following == "=":
-                    self.report(
-                        error(
-                            "E0124",
-                            "arguments are named with a colon",
-                            self.token_span(self.token),
-                            "not `=`",
-                            helps=(f"write `{token.text}: ...`",),
-                        )
-                    )
-                    self.advance()
-                else:
-                    self.read_half(":")
+                mark = self.token
+                self.read_half("=" if following == "=" else ":")
                 name = ast.Identifier(self.token_span(token), token.text)
                 value = self.parse_expression()
+                if following == "=":
+                    self.report_equals(mark, f"`{token.text}: {value.span.text}`")
                 return ast.Argument(Span(self.source, token.start, self.stop), name, value)
         value = self.parse_expression()
         return ast.Argument(Span(self.source, token.start, self.stop), None, value)
+
+    def report_equals(self, mark: Token, instead: str) -> None:
+        self.report_inside(
+            error(
+                "E0124",
+                "arguments are named with a colon",
+                self.token_span(mark),
+                "not `=`",
+                helps=(f"write {instead}",) if len(instead) < 50 else (),
+            )
+        )
 
     # Items = Item { "," Item };  Item = Expression | [ Sum ] ".." [ Sum ] [ "step" Sum ]
     def parse_index_item(self) -> ast.Expr:

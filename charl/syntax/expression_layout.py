@@ -166,6 +166,8 @@ class ExpressionLayout(TypeLayout):
             operand = [*prefix, self.right(link.right, level + 1)]
             if pipe:
                 parts += [*trailing, SPACE, *own, "|> ", operand]
+            elif level in (p.SUM, p.PRODUCT):  # as many on a line as fit
+                parts.append(Group([f" {link.operator}", *trailing, SPACE, *own, operand]))
             else:
                 parts += [f" {link.operator}", *trailing, SPACE, *own, operand]
         broken = pipe and any(

@@ -6,16 +6,29 @@ An item may stand in any block. Its doc is the run of `///` lines right above it
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
-from charl.diagnostics.diagnostic import error
+from charl.diagnostics.diagnostic import Label, error
+from charl.source import Span
 from charl.syntax import ast
 from charl.syntax import tokens as t
 from charl.syntax.cursor import Failure
 from charl.syntax.logic_grammar import LogicGrammar
-from charl.syntax.slips import FUNCTION_WORDS
+from charl.syntax.slips import FUNCTION_WORDS, TYPE_WORDS
 from charl.syntax.tokens import Token
 
-Member = ast.FieldDeclaration | ast.Function | ast.Initialiser | ast.Variant | tuple[ast.Expr, ...]
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The clause `layers { ... }`, on its way into the model's node."""
+
+    span: Span
+    layers: tuple[ast.Expr, ...]
+
+
+Clause = TypeVar("Clause", Layers, ast.Initialiser)
+Member = ast.FieldDeclaration | ast.Function | ast.Initialiser | ast.Variant | Layers
 
 
 class ItemGrammar(LogicGrammar):
@@ -57,9 +70,9 @@ class ItemGrammar(LogicGrammar):
                 return self.parse_logic
             case "type" if is_name:
                 return self.parse_type_alias
-            case "from" if is_name:
+            case "from" if is_name or self.imports_on_line():
                 return self.parse_from
-            case "test" if following.kind == t.STRING:
+            case "test" if is_name or following.kind == t.STRING:
                 return self.parse_test
             case "fact" if self.starts_weighted():
                 return self.parse_fact
@@ -74,6 +87,15 @@ class ItemGrammar(LogicGrammar):
             case "mut" if following.kind == "fn":
                 return self.parse_mut_function
         return None
+
+    def imports_on_line(self) -> bool:
+        """Whether the word `import` follows on this line: `from .nn import dense`."""
+        ahead = self.position + 1
+        while not self.tokens[ahead].newline and self.tokens[ahead].kind != t.END:
+            if self.tokens[ahead].kind == "import":
+                return True
+            ahead += 1
+        return False
 
     def starts_weighted(self) -> bool:
         """Whether `fact` or `rule` starts an item: an atom or a weight follows."""
@@ -150,7 +172,7 @@ class ItemGrammar(LogicGrammar):
             )
         if self.lacks_body(owner):
             raise self.fail_expected("E0111", f"`{{` and the body of `{name.name}`")
-        body = self.parse_body(owner)
+        body = self.parse_body(owner, "fn")
         return ast.Function(
             self.span(start), doc, name, generics, parameters, result, body, mutable
         )
@@ -216,17 +238,21 @@ class ItemGrammar(LogicGrammar):
         type_expr = self.parse_type() if self.maybe(":") else None
         default = self.parse_expression() if self.maybe("=") else None
         if self.token.kind == t.NAME and type_expr is None and isinstance(pattern, ast.NamePattern):
-            found = self.token.text
-            raise self.fail(
-                error(
-                    "E0111",
-                    f"expected `,` or `)`, found `{found}`",
-                    self.here(),
-                    "expected `,` or `)`",
-                    helps=(f"a type stands behind a colon: `{found}: {pattern.name}`",),
-                )
-            )
+            raise self.fail_type_beside_name(pattern.name, self.token.text)
         return ast.Parameter(self.span(start), pattern, type_expr, default, const, mutable)
+
+    def fail_type_beside_name(self, first: str, second: str) -> Failure:
+        """`int x` or `x int`, where `x: int` is meant."""
+        name, type_name = (second, first) if first in TYPE_WORDS else (first, second)
+        return self.fail(
+            error(
+                "E0111",
+                f"expected `,` or `)`, found `{second}`",
+                self.here(),
+                "expected `,` or `)`",
+                helps=(f"a type stands behind a colon: `{name}: {type_name}`",),
+            )
+        )
 
     # Result = "->" Type
     def maybe_result(self) -> ast.TypeExpr | None:
@@ -268,17 +294,15 @@ class ItemGrammar(LogicGrammar):
     def parse_model(self, doc: str) -> ast.Item:
         start = self.advance().start
         name, generics, members = self.parse_members("model", self.parse_model_member)
-        layers = self.single([m for m in members if isinstance(m, tuple)], "layers")
-        initialiser = self.single([m for m in members if isinstance(m, ast.Initialiser)], "init")
-        assert initialiser is None or isinstance(initialiser, ast.Initialiser)
-        assert layers is None or isinstance(layers, tuple)
+        layers = self.only([m for m in members if isinstance(m, Layers)], "layers")
+        initialiser = self.only([m for m in members if isinstance(m, ast.Initialiser)], "init")
         return ast.Model(
             self.span(start),
             doc,
             name,
             generics,
             tuple(m for m in members if isinstance(m, ast.FieldDeclaration)),
-            layers,
+            None if layers is None else layers.layers,
             initialiser,
             tuple(m for m in members if isinstance(m, ast.Function)),
         )
@@ -315,6 +339,9 @@ class ItemGrammar(LogicGrammar):
             )
             self.parse_list(self.advance(), self.parse_type_argument)
         opening = self.token
+        if opening.kind == ":" and self.peek().newline:
+            self.report_no_braces(what)
+            return name, generics, self.parse_indented(self.tokens[self.first], parse_member)
         if opening.kind != "{":
             raise self.fail_expected("E0111", f"`{{` and the members of `{name.name}`")
         self.advance()
@@ -367,30 +394,36 @@ class ItemGrammar(LogicGrammar):
             self.advance()
         doc = self.take_doc(start)
         if self.token.kind != t.NAME:
-            members = "fields, methods, `layers` and `init`" if model else "fields and methods"
-            raise self.fail(
-                error(
-                    "E0130",
-                    f"only {members} stand here",
-                    self.here(),
-                    "expected a field's name",
-                    helps=("statements stand in the body of a method",),
-                )
-            )
+            raise self.fail_no_member(self.token_span(self.token), model)
         name = self.expect_name("a field's name")
         type_expr = default = None
         if self.maybe(":"):
             type_expr = self.parse_type()
         elif not (model and self.token.kind == "="):
+            if self.token.kind in ("(", ".", "[") and not self.at_line_end:
+                raise self.fail_no_member(name.span, model)
             raise self.fail_expected("E0119", f"`:` and the type of `{name.name}`")
         if self.maybe("="):
             default = self.parse_expression()
         return ast.FieldDeclaration(self.span(start), name, type_expr, default, doc)
 
+    def fail_no_member(self, place: Span, model: bool) -> Failure:
+        members = "fields, methods, `layers` and `init`" if model else "fields and methods"
+        return self.fail(
+            error(
+                "E0130",
+                f"only {members} stand here",
+                place,
+                "not a field",
+                helps=("statements stand in the body of a method",),
+            )
+        )
+
     # Layers = "layers" "{" { Expression ( "," | end ) } "}"
-    def parse_layers(self) -> tuple[ast.Expr, ...]:
-        self.advance()
-        return tuple(self.parse_braced(self.advance(), self.parse_expression, commas=True))
+    def parse_layers(self) -> Layers:
+        start = self.advance().start
+        layers = self.parse_braced(self.advance(), self.parse_expression, commas=True)
+        return Layers(self.span(start), tuple(layers))
 
     # Initialiser = "init" "(" Parameters ")" Block
     def parse_initialiser(self) -> ast.Initialiser:
@@ -399,14 +432,17 @@ class ItemGrammar(LogicGrammar):
         body = self.parse_body(owner)
         return ast.Initialiser(self.span(owner.start), parameters, body)
 
-    def single(self, clauses: list[Member], word: str) -> Member | None:
+    def only(self, clauses: list[Clause], word: str) -> Clause | None:
         """The only clause of its kind; a second one is reported."""
         for extra in clauses[1:]:
-            assert not isinstance(extra, tuple) or extra is not None
-            place = extra[0].span if isinstance(extra, tuple) and extra else None
-            place = extra.span if isinstance(extra, ast.Initialiser) else place
             self.report_inside(
-                error("E0133", f"a model has one `{word}` only", place, f"a second `{word}`")
+                error(
+                    "E0133",
+                    f"a model has one `{word}` only",
+                    extra.span,
+                    f"a second `{word}`",
+                    secondary=(Label(clauses[0].span, "the first"),),
+                )
             )
         return clauses[0] if clauses else None
 
@@ -489,6 +525,8 @@ class ItemGrammar(LogicGrammar):
     def parse_test(self, doc: str) -> ast.Item:
         owner = self.advance()
         token = self.token
+        if token.kind != t.STRING:
+            raise self.fail_expected("E0111", "the test's name", 'as in `test "addition" { ... }`')
         name = self.parse_operand()
         assert isinstance(name, ast.StringLiteral)
         if not name.value.strip():

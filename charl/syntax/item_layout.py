@@ -142,7 +142,8 @@ class ItemLayout(StatementLayout):
             return ["import ", path, f" as {node.alias.name}" if node.alias else ""]
         names = [n.name + (f" as {alias.name}" if alias else "") for n, alias in node.names]
         opening, closing = IfBroken("("), IfBroken(")")
-        listed = Indent([SOFT, join([",", SPACE], names), IfBroken(",")])
+        rest = [Group([",", SPACE, name]) for name in names[1:]]
+        listed = Indent([SOFT, names[0], *rest, IfBroken(",")])
         return Group(["from ", path, " import ", opening, listed, SOFT, closing])
 
     # --- Logic ---
@@ -161,7 +162,7 @@ class ItemLayout(StatementLayout):
         if node is None:
             return ""
         if isinstance(leftmost(node), ast.Name | ast.IntLiteral | ast.FloatLiteral):
-            return [self.expression(node), " :: "]
+            return [self.operand(node, p.SUM), " :: "]
         return ["(", self.expression(node), ") :: "]
 
     def rule(self, node: ast.Rule) -> Document:

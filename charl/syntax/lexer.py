@@ -356,7 +356,7 @@ class _Lexer:
                 f"numbers take their type from the context; write `{split[1]}`"
                 f" or `{split[1]} as float32`",
             )
-        elif split is not None and split[2] not in ("x", "b", "o", "e", "E") and text[0] != "0":
+        elif split is not None and split[2] not in ("e", "E") and text[0] != "0":
             helps = (f"for a product write `{split[1]} * {split[2]}`",)
         self.report(
             error(

@@ -59,7 +59,7 @@ class LogicGrammar(StatementGrammar):
     # WeightedAtom = [ Expression "::" ] Atom
     def parse_weighted_atom(self) -> ast.WeightedAtom:
         start = self.token.start
-        first = self.parse_expression()
+        first = self.parse_expression(p.SUM)
         if self.maybe("::"):
             atom = self.parse_atom()
             return ast.WeightedAtom(self.span(start), first, atom)
@@ -96,13 +96,13 @@ class LogicGrammar(StatementGrammar):
     # Rule = "rule" [ Expression "::" ] Atom [ ":-" Body ]
     def parse_rule(self, doc: str) -> ast.Item:
         start = self.advance().start
-        first, weight = self.parse_expression(), None
+        first, weight = self.parse_expression(p.SUM), None
         if self.maybe("::"):
             weight, head = first, self.parse_atom()
         else:
             head = self.as_atom(first)
         body: tuple[ast.Literal, ...] = ()
-        if self.token.kind in ("<-", "=>", "if", ":", "=", "<", "->") and not self.at_line_start:
+        if self.token.kind in (":=", "=>", "if", ":", "=", "<", "->") and not self.at_line_start:
             self.report(
                 error(
                     "E0131",

@@ -189,6 +189,8 @@ class OperandGrammar(TypeGrammar):
 
     def parse_binding_pattern(self) -> ast.NamePattern | ast.TuplePattern | ast.WildcardPattern:
         """What a parameter may be: a name, `_`, or a tuple of patterns."""
+        if self.token.kind not in (t.NAME, "(", *t.KEYWORDS):
+            raise self.fail_expected("E0111", "a parameter's name")
         pattern = self.parse_simple_pattern()
         if isinstance(pattern, ast.NamePattern | ast.TuplePattern | ast.WildcardPattern):
             return pattern

@@ -95,6 +95,7 @@ def is_incomplete(source: Source) -> bool:
     parser, diagnostics = _parser(source)
     if diagnostics:
         return all(d.code == "E0102" for d in diagnostics)
+    parser.by_indentation = False  # what is typed line by line is often not indented
     try:
         with deep_recursion():
             parser.parse_module()

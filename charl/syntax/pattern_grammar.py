@@ -53,6 +53,8 @@ class PatternGrammar(Cursor):
             helps = ("lists have no patterns; match on their length or elements with guards",)
         elif kind == t.FORMAT_START:
             helps = ('a pattern is known before the run; compare in a guard: `s if s == f"..."`',)
+        if kind in t.KEYWORDS and not self.at_line_end:
+            self.expect_name("a variable's name")
         raise self.fail_expected("E0120", "a pattern", *helps)
 
     # TuplePattern = "(" [ Pattern { "," Pattern } [ "," ] ] ")"

@@ -24,7 +24,13 @@ FUNCTION_WORDS = frozenset(("def", "func", "function", "fun", "proc"))
 BINDING_WORDS = frozenset(("var", "val", "auto", "local", "my"))
 ELSE_IF_WORDS = frozenset(("elif", "elseif", "elsif"))
 
-# The first word of a statement that makes no sense -> help.
+# Types that other languages put before a name.
+TYPE_WORDS = frozenset(
+    ("int", "int8", "int16", "int32", "int64", "float", "float16", "float32", "float64", "bool")
+    + ("string", "str", "char", "double", "long", "tensor", "Tensor", "void", "auto")
+)
+
+# A word that something follows which does not fit -> help.
 STATEMENT_WORDS = {
     "class": "write `struct Name { field: type }`; its methods stand inside",
     "impl": "methods stand inside the braces of their `struct`, `enum` or `model`",

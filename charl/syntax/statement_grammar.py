@@ -7,6 +7,7 @@ continue an expression; else they are names. Items are read by the layers above.
 from __future__ import annotations
 
 from charl.diagnostics.diagnostic import error
+from charl.source import Span
 from charl.syntax import ast
 from charl.syntax import tokens as t
 from charl.syntax.block_grammar import BlockGrammar
@@ -73,18 +74,6 @@ class StatementGrammar(BlockGrammar):
             self.report_foreign("let")
             return self.parse_let()
         return None
-
-    def report_foreign(self, meant: str) -> None:
-        """The current token is a word that other languages write where Charl writes `meant`."""
-        self.report(
-            error(
-                "E0117",
-                f"`{self.token.text}` is a word of other languages",
-                self.token_span(self.token),
-                "not a keyword here",
-                helps=(f"write `{meant}`",),
-            )
-        )
 
     # --- Bindings ---
 
@@ -195,13 +184,14 @@ class StatementGrammar(BlockGrammar):
             return self.parse_expression()
 
         if self.token.kind == "(" and self.opens_c_loop():
+            close = self.tokens[self.bracket(self.position).close]
             self.report(
                 error(
                     "E0111",
-                    "a loop counts over a range",
-                    self.token_span(self.token),
-                    "not a pattern",
-                    helps=("write `for i in 0..n { ... }`",),
+                    "a loop runs over the elements of something",
+                    Span(self.source, self.token.start, close.stop),
+                    "not `variable in elements`",
+                    helps=("to count write `for i in 0..n { ... }`",),
                 )
             )
             self.resume_at_body(self.context())
@@ -247,16 +237,22 @@ class StatementGrammar(BlockGrammar):
         return Failure()
 
     def fail_line_starts_with_operator(self) -> Failure:
+        """Report a line that goes on where the one above has ended, and skip all such lines."""
         token = self.token
-        raise self.fail(
+        self.report(
             error(
                 "E0129",
                 f"a line cannot start with `{token.text}`",
                 self.token_span(token),
-                "the statement before it has ended",
+                "the statement above has ended",
                 helps=(f"end the line above with `{token.text}`, or put the whole in parentheses",),
             )
         )
+        while self.token.kind in _LINE_STARTERS:
+            self.advance()
+            while not self.token.newline and self.token.kind not in ("}", t.END):
+                self.advance()
+        return Failure()
 
 
 def is_place(target: ast.Expr, *, tuples: bool) -> bool:

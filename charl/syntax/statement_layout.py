@@ -117,14 +117,8 @@ class StatementLayout(ExpressionLayout):
                 return ["assert ", self.expression(condition)]
             case ast.Assert(condition=condition, message=message):
                 assert message is not None
-                return Group(
-                    [
-                        "assert ",
-                        self.expression(condition),
-                        ",",
-                        Indent([SPACE, self.expression(message)]),
-                    ]
-                )
+                second = Indent([SPACE, self.expression(message)])
+                return Group(["assert ", self.expression(condition), ",", second])
             case ast.Item():
                 return self.item(node)
             case _:

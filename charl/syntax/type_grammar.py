@@ -19,13 +19,14 @@ class TypeGrammar(PatternGrammar):
         raise NotImplementedError
 
     # Type = FunctionType | ListType | TupleType | TensorType | NamedType
-    def parse_type(self) -> ast.TypeExpr:
+    def parse_type(self, *, cast: bool = False) -> ast.TypeExpr:
+        """`cast`: behind `as`, where `<` compares and `?` chooses."""
         depth = self.depth
         self.enter()
         kind = self.token.kind
         result: ast.TypeExpr
         if kind == t.NAME:
-            result = self.parse_named_type()
+            result = self.parse_named_type(cast=cast)
         elif kind == "[":
             result = self.parse_list_type()
         elif kind == "(":
@@ -39,7 +40,7 @@ class TypeGrammar(PatternGrammar):
             elif kind in (t.INT, "?"):
                 helps = ("sizes stand in brackets after the element type: `float32[3]`",)
             raise self.fail_expected("E0119", "a type", *helps)
-        if self.token.kind == "?" and not self.token.newline:
+        if self.token.kind == "?" and not self.token.newline and not cast:
             text = result.span.text
             self.report(
                 error(
@@ -56,7 +57,7 @@ class TypeGrammar(PatternGrammar):
 
     # NamedType = Path [ "[" [ TypeArguments ] "]" ]
     # TensorType = "tensor" "<" Type [ "," "[" [ TypeArguments ] "]" ] ">"
-    def parse_named_type(self) -> ast.NamedType:
+    def parse_named_type(self, *, cast: bool = False) -> ast.NamedType:
         start = self.token.start
         if self.token.text == "tensor" and self.peek().kind == "<":
             return self.parse_tensor_type()
@@ -64,8 +65,8 @@ class TypeGrammar(PatternGrammar):
         arguments: tuple[ast.TypeArgument, ...] | None = None
         if self.token.kind == "[" and not self.at_line_start:
             arguments = tuple(self.parse_list(self.advance(), self.parse_type_argument))
-        elif self.token.kind == "<" and not self.token.newline and len(path) == 1:
-            name = path[0].name
+        elif self.token.kind == "<" and not self.token.newline and not cast:
+            name = path[-1].name
             raise self.fail(
                 error(
                     "E0119",
