@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import charl.ops  # fills the registry of primitives
+from charl.check.builtins import BUILTINS
 from charl.core.op import SURFACE, Kind, Op, Parameter, Required
 from charl.source import Source
 from charl.syntax import ast
@@ -31,7 +32,7 @@ HEAD = """\
 
 The library is written in Charl: read it in [charl/std](../../charl/std). The names of the first
 modules are visible everywhere, the others are imported (`from loss import mse`, or `import loss`).
-At the end stand the primitives, which are visible everywhere, too.
+At the end stand the language's own functions and the primitives, visible everywhere, too.
 """
 
 
@@ -39,6 +40,11 @@ def page() -> str:
     parts = [HEAD]
     for name in (*VISIBLE, *IMPORTED):
         parts.extend(module_section(name))
+    parts.append("\n## The language's own functions\n")
+    for builtin in sorted(BUILTINS, key=lambda b: b.name):
+        call, _, meaning = builtin.doc.partition(": ")
+        parts.append(f"\n- `{call}`: {meaning}")
+    parts.append("\n")
     parts.append("\n## Primitives\n")
     for name, op in sorted(SURFACE.items()):
         parts.append(f"\n- `{signature_of(name, op)}`: {op.doc}")

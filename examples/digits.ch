@@ -26,7 +26,9 @@ let (train, test) = (order[0..1437], order[1437..1797])
 
 let net = Classifier(seed: 7)
 let optimiser = adam(net, rate: 3e-3)
-print(f"{count_parameters(net)} parameters, {len(train)} images to learn from, {len(test)} to test on")
+print(
+    f"{count_parameters(net)} parameters, {len(train)} images to learn from, {len(test)} to test on",
+)
 
 for epoch in progress(1..=20) {
     let total = 0.0

@@ -30,8 +30,8 @@ fn found(folder: string, name: string) -> string {
         if file_exists(path) { return path }
     }
     abort(
-        f"there is no {folder}/{name}[.gz]: install Fashion-MNIST with"
-            ++ " `apt-get install dataset-fashion-mnist`, or name its folder after `--`"
+        f"there is no {folder}/{name}[.gz]: install Fashion-MNIST with" ++
+            " `apt-get install dataset-fashion-mnist`, or name its folder after `--`",
     )
 }
 
@@ -66,12 +66,16 @@ for epoch in progress(1..=epochs) {
         step += 1
     }
     let right = accuracy(net(test_images), test_labels)
-    print(f"epoch {epoch}  loss {total / (per_epoch as float32):.4f}  test accuracy {100 * right:.2f}%")
+    print(
+        f"epoch {epoch}  loss {total / (per_epoch as float32):.4f}  test accuracy {100 * right:.2f}%",
+    )
 }
 
 let names = [
-    "t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot",
+    "t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"
 ]
 let per_class = recall(argmax(net(test_images), axis: 1), test_labels, 10)
 print("found of each kind:")
-for (name, r) in zip(names, per_class) { print(f"  {name:<9} {100 * r:5.1f}%  {"#".repeat((40 * r) as int)}") }
+for (name, r) in zip(names, per_class) {
+    print(f"  {name:<9} {100 * r:5.1f}%  {"#".repeat((40 * r) as int)}")
+}

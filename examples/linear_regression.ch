@@ -32,7 +32,13 @@ for row in 0..15 {
         let at = -2 + 4 * (column as float32) / 59
         let inside = abs(x - at) < 0.034 and y <= top and y > top - 0.6
         let fitted = line.slope * at + line.offset
-        text ++= if any(inside) { "o" } else if fitted <= top and fitted > top - 0.6 { "-" } else { " " }
+        text ++= if any(inside) {
+            "o"
+        } else if fitted <= top and fitted > top - 0.6 {
+            "-"
+        } else {
+            " "
+        }
     }
     print(text)
 }

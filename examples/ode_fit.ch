@@ -9,10 +9,12 @@ struct Ecology { births: float, eaten: float, deaths: float, fed: float }
 
 fn derivative(e: Ecology, state: float[2]) -> float[2] {
     let (rabbits, foxes) = (state[0], state[1])
-    stack([
-        e.births * rabbits - e.eaten * rabbits * foxes,
-        e.fed * rabbits * foxes - e.deaths * foxes,
-    ])
+    stack(
+        [
+            e.births * rabbits - e.eaten * rabbits * foxes,
+            e.fed * rabbits * foxes - e.deaths * foxes,
+        ],
+    )
 }
 
 // The classical Runge-Kutta method; row i is the state at time i * 0.4.

@@ -4,11 +4,11 @@
 
 // --- Bindings and values -------------------------------------------------------------------------
 
-let count = 1                       // int, 64 bits
+let count = 1  // int, 64 bits
 count += 41
 assert count == 42
 
-let a = [1, 2, 3]                   // a list; values are never shared
+let a = [1, 2, 3]  // a list; values are never shared
 let b = a
 b[0] = 9
 assert a[0] == 1 and b[0] == 9
@@ -40,7 +40,7 @@ assert collatz(27) == 111
 fn power(base: float, exponent: float = 2) -> float { base ** exponent }
 assert power(3) == 9 and power(2, exponent: 3) == 8
 
-fn twice(f) { |x| f(f(x)) }         // no types: a template, checked at each use
+fn twice(f) { |x| f(f(x)) }  // no types: a template, checked at each use
 assert twice(|x| x + 1)(40) == 42
 assert twice(|s| s ++ "!")("hey") == "hey!!"
 

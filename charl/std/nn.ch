@@ -167,7 +167,7 @@ fn conv1d(
     const kernel: int,
     activation: fn = identity,
     const stride: int = 1,
-    const padding: int = 0
+    const padding: int = 0,
 ) {
     Conv1d[inputs, outputs, kernel, stride, padding](activation: activation)
 }
@@ -179,7 +179,7 @@ fn conv2d(
     const kernel: int,
     activation: fn = identity,
     const stride: int = 1,
-    const padding: int = 0
+    const padding: int = 0,
 ) {
     Conv2d[inputs, outputs, kernel, stride, padding](activation: activation)
 }
@@ -226,7 +226,11 @@ model MultiHeadAttention[D, H] {
     causal: bool = false
 
     fn forward(x: float32[B, T, D]) -> float32[B, T, D] {
-        let (queries, keys, values) = (_heads(to_queries(x)), _heads(to_keys(x)), _heads(to_values(x)))
+        let (queries, keys, values) = (
+            _heads(to_queries(x)),
+            _heads(to_keys(x)),
+            _heads(to_values(x)),
+        )
         let mixed = if causal {
             attention(queries, keys, values, causal: true)
         } else {

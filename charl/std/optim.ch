@@ -43,9 +43,7 @@ fn sgd(model, rate: float = 0.01, const momentum: float = 0.0, const nesterov: b
     if momentum == 0.0 {
         GradientDescent(rate: rate)
     } else {
-        Momentum(
-            rate: rate, momentum: momentum, nesterov: nesterov, velocity: _zeros(model)
-        )
+        Momentum(rate: rate, momentum: momentum, nesterov: nesterov, velocity: _zeros(model))
     }
 }
 
@@ -65,7 +63,9 @@ struct Adam[M] {
         let (b1, b2) = (beta1, beta2)
         self.mean = map(|m, g| (b1 as m.dtype) * m + ((1 - b1) as m.dtype) * g, mean, gradient)
         self.square = map(
-            |s, g| (b2 as s.dtype) * s + ((1 - b2) as s.dtype) * (g * g), square, gradient
+            |s, g| (b2 as s.dtype) * s + ((1 - b2) as s.dtype) * (g * g),
+            square,
+            gradient,
         )
         // Both averages start at 0; what they lack of a weighted mean is made up for here.
         let size = rate / (1 - b1 ** self.steps)
@@ -73,13 +73,14 @@ struct Adam[M] {
         let (kept, epsilon) = (1 - rate * decay, epsilon)
         model = map(
             |p, m, s| {
-                let change = (size as p.dtype) * m / (sqrt(s) * (scale as p.dtype) + (epsilon as p.dtype))
+                let change = (size as p.dtype) * m /
+                    (sqrt(s) * (scale as p.dtype) + (epsilon as p.dtype))
                 // Only matrices and kernels decay, not biases, scales or running statistics.
                 if len(shape(p)) >= 2 { (kept as p.dtype) * p - change } else { p - change }
             },
             model,
             self.mean,
-            self.square
+            self.square,
         )
     }
 }
@@ -92,7 +93,7 @@ fn adam(
     rate: float = 0.001,
     beta1: float = 0.9,
     beta2: float = 0.999,
-    epsilon: float = 1e-8
+    epsilon: float = 1e-8,
 ) {
     adamw(model, rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, decay: 0.0)
 }
@@ -107,7 +108,7 @@ fn adamw(
     beta1: float = 0.9,
     beta2: float = 0.999,
     epsilon: float = 1e-8,
-    decay: float = 0.01
+    decay: float = 0.01,
 ) {
     Adam(
         rate: rate,
@@ -117,7 +118,7 @@ fn adamw(
         decay: decay,
         steps: 0.0,
         mean: _zeros(model),
-        square: _zeros(model)
+        square: _zeros(model),
     )
 }
 
@@ -131,13 +132,15 @@ struct RMSProp[M] {
     mut fn step(mut model: M, gradient: M) {
         let b = decay
         self.square = map(
-            |s, g| (b as s.dtype) * s + ((1 - b) as s.dtype) * (g * g), square, gradient
+            |s, g| (b as s.dtype) * s + ((1 - b) as s.dtype) * (g * g),
+            square,
+            gradient,
         )
         model = map(
             |p, g, s| p - (rate as p.dtype) * g / (sqrt(s) + (epsilon as p.dtype)),
             model,
             gradient,
-            self.square
+            self.square,
         )
     }
 }
@@ -161,7 +164,7 @@ struct AdaGrad[M] {
             |p, g, s| p - (rate as p.dtype) * g / (sqrt(s) + (epsilon as p.dtype)),
             model,
             gradient,
-            self.square
+            self.square,
         )
     }
 }

@@ -6,7 +6,9 @@
 from activations import relu, leaky_relu, elu, gelu, sigmoid, log_sigmoid, silu, softplus
 from activations import softmax, log_softmax, logsumexp
 from calculus import hessian, inner, jacobian, jvp, vjp
-from lists import all_of, any_of, chunks, count_where, filter, find_index, flat_map, fold, range_list
+from lists import (
+    all_of, any_of, chunks, count_where, filter, find_index, flat_map, fold, range_list,
+)
 from lists import reverse, sort_by, sort_with, to_list_of
 from nn import attention, avg_pool2d, batch_norm, batch_norm2d, chain, compose, conv1d, conv2d
 from nn import dense, dropout, embedding, flatten, layer_norm, linear, max_pool2d
