@@ -21,10 +21,13 @@ from charl.ops.declare import (
     shape_of,
     value_of,
     with_shape,
+    zero,
 )
 from charl.ops.faults import out_of_bounds, shape_text
+from charl.ops.reduce import product
 from charl.ops.samples import Array, bits, draw, edge, sample, sliced, transposed, whole
 from charl.ops.shape import X
+from charl.types import dtypes
 from charl.types.dims import Dim
 from charl.types.types import Type, Typed
 
@@ -182,6 +185,59 @@ plain(
     samples=_scatter_samples,
     in_place=_scatter_add_in_place,
     warns=True,
+)
+
+
+def _scatter_set_in_place(x: Array, indices: Any, updates: Any, axis: int = 0) -> Array:
+    axis %= x.ndim
+    places = wrapped(indices, x.shape[axis], axis, x.ndim)
+    x[(slice(None),) * axis + (places,)] = updates
+    return x
+
+
+def _scatter_set(x: Array, indices: Any, updates: Any, axis: int = 0) -> Array:
+    return _scatter_set_in_place(x.copy(), indices, updates, axis)
+
+
+def _scatter_set_gradient(
+    b: Builder, dy: Value, x: Value, indices: Value, updates: Value, y: Value, axis: int = 0
+) -> Cotangents:
+    """An update counts where nothing after it overwrote it: the numbers of the updates are set in
+    their places, and those that are still found there have won."""
+    axis %= rank(x)
+    dx = b("scatter_set", dy, indices, b.zeros_like(updates), axis=axis)
+    taken = b("gather", dy, indices, axis=axis)
+    if rank(indices) == 0:
+        return dx, None, taken
+    count = product(b, b.sizes(indices))
+    numbers = b("reshape", b("iota", count, axis=0, dtype=dtypes.INT64), *b.sizes(indices))
+    places = b("broadcast", b.constant(0), b.size(x, axis), axes=())
+    last = b("scatter_set", places, indices, numbers, axis=0)
+    won = b("eq", b("gather", last, indices, axis=0), numbers)
+    among = tuple(range(axis, axis + rank(indices)))
+    won = b("broadcast", won, *b.sizes(updates), axes=among)
+    return dx, None, b("select", won, taken, zero(b, taken))
+
+
+def _scatter_set_samples() -> Sequence[Sample]:
+    twice = np.array([[1, 3, 1], [-1, 1, 0]])
+    return (
+        *_scatter_samples(),
+        sample(draw(4, 3), twice, draw(2, 3, 3), axis=0),
+        edge(bits(4), whole(3, low=0, high=4), bits(3), axis=0),
+    )
+
+
+plain(
+    "scatter_set",
+    "x with the slices at `indices` along an axis replaced by `updates`; of several updates of "
+    "one slice the last one stays.",
+    (X, INDICES, Parameter("updates"), AXIS),
+    _scatter_rule,
+    _scatter_set,
+    gradient=_scatter_set_gradient,
+    samples=_scatter_set_samples,
+    in_place=_scatter_set_in_place,
 )
 
 # --- One index per element -----------------------------------------------------------------------
