@@ -42,8 +42,8 @@ def page() -> str:
         parts.extend(module_section(name))
     parts.append("\n## The language's own functions\n")
     for builtin in sorted(BUILTINS, key=lambda b: b.name):
-        call, _, meaning = builtin.doc.partition(": ")
-        parts.append(f"\n- `{call}`: {meaning}")
+        call, _, meaning = builtin.doc.partition("): ")
+        parts.append(f"\n- `{call})`: {meaning}")
     parts.append("\n")
     parts.append("\n## Primitives\n")
     for name, op in sorted(SURFACE.items()):
@@ -57,13 +57,9 @@ def module_section(name: str) -> Iterator[str]:
     module, problems = parse(source)
     assert not problems
     where = "visible everywhere" if name in VISIBLE else f"`import {name}`"
-    yield f"\n## {name}\n\n*{where}.* {module_doc(module)}\n"
+    yield f"\n## {name}\n\n*{where}.* {doc_text(module.doc)}\n"
     for item in module.statements:
         yield from item_section(item)
-
-
-def module_doc(module: ast.Module) -> str:
-    return reflow(getattr(module, "doc", ""))
 
 
 def item_section(item: ast.Statement) -> Iterator[str]:
@@ -74,6 +70,9 @@ def item_section(item: ast.Statement) -> Iterator[str]:
             methods: tuple[ast.Function, ...] = ()
         case ast.Enum(name=name, methods=methods):
             pass
+        case ast.Let(keyword="const", pattern=ast.NamePattern(name=constant)):
+            yield f"\n- `{constant}`"
+            return
         case _:
             return
     yield f"\n### {name.name}\n\n```charl,signature\n{heading(item)}\n```\n\n"
@@ -94,7 +93,7 @@ def heading(item: ast.Item) -> str:
             end = text.index("{")
     head = text[:end]
     head = "\n".join(line for line in head.splitlines() if not line.strip().startswith("//"))
-    head = " ".join(head.split()).replace("( ", "(").replace(" )", ")")
+    head = " ".join(head.split()).replace("( ", "(").replace(" )", ")").replace(",)", ")")
     return head.rstrip(" {") + (" }" if isinstance(item, ast.Enum) and "{" in head else "")
 
 
