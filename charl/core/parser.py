@@ -211,6 +211,8 @@ class _Parser:
         operands = self.operands() if self.token.kind == "value" and not self.token.first else ()
         attributes = self.attributes() if self.token.text == "{" else {}
         if op.name == "undefined":
+            if len(results) != 1:
+                self.fail("`undefined` has one result")
             attributes["type"] = results[0].type
         blocks: list[Block] = []
         while self.token.kind == "word" and not self.token.first:
@@ -240,19 +242,25 @@ class _Parser:
             return self.attribute()
         assert isinstance(type.dtype, DType)
         shape = [size for size in type.shape if isinstance(size, int)]
-        if self.accept("bytes"):
-            flat = np.frombuffer(base64.b64decode(self.expect_text()), type.dtype.numpy)
-        else:
-            self.expect("[")
-            elements: list[Any] = []
-            while not self.accept("]"):
-                elements.append(self.attribute())
-                if self.token.text != "]":
-                    self.expect(",")
-            flat = np.array(elements, type.dtype.numpy)
+        try:
+            flat = self.elements(type.dtype)
+        except (ValueError, TypeError, OverflowError):
+            self.fail("these are not the elements of an array")
         if len(shape) != len(type.shape) or flat.size != int(np.prod(shape)):
             self.fail("a constant that does not fill its shape")
         return flat.reshape(shape)
+
+    def elements(self, dtype: DType) -> np.ndarray[Any, Any]:
+        """bytes "base64" | [number, ...]"""
+        if self.accept("bytes"):
+            return np.frombuffer(base64.b64decode(self.expect_text()), dtype.numpy)
+        self.expect("[")
+        found: list[Any] = []
+        while not self.accept("]"):
+            found.append(self.attribute())
+            if self.token.text != "]":
+                self.expect(",")
+        return np.array(found, dtype.numpy)
 
     def definition(self) -> Value:
         name, value = self.typed_name()

@@ -235,7 +235,8 @@ def _constant(value: Any, type: Type) -> str:
         return _text(value) if isinstance(value, str) else f"({', '.join(map(_text, value))})"
     assert isinstance(type.dtype, DType)
     if not type.shape:
-        return _element(np.asarray(value, type.dtype.numpy)[()], type.dtype)
+        with np.errstate(over="ignore"):  # a float64 past a narrow dtype's range is infinity there
+            return _element(np.asarray(value, type.dtype.numpy)[()], type.dtype)
     array = np.ascontiguousarray(value, type.dtype.numpy)
     if array.size > LONGEST_ARRAY:
         return f"bytes {_text(base64.b64encode(array.tobytes()).decode())}"

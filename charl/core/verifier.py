@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from charl.core.builder import CONTEXT, MalformedCore
 from charl.core.clone import Renaming
 from charl.core.ir import Block, Function, Program, Statement, Value
-from charl.core.op import REGISTRY, Effect
+from charl.core.op import REGISTRY, Effect, Kind, Op
 from charl.core.printer import Names, print_statement
 from charl.diagnostics.diagnostic import Diagnostic
 from charl.types import dims
@@ -113,6 +113,8 @@ class _Verifier:
             control(self, statement)
             return
         self.demand(not statement.blocks, "this op takes no blocks")
+        count = _operand_count(statement.op)
+        self.demand(count in (None, len(statement.operands)), f"needs {count} operands")
         try:
             types = statement.op.rule(CONTEXT, statement.operands, statement.attributes)
         except MalformedCore as problem:
@@ -155,6 +157,13 @@ class _Verifier:
         expected = [renaming.type(v.type) for v in parameters]
         self.match(expected, arguments, f"the parameters of @{callee.name} and the arguments")
         return [renaming.type(t) for t in callee.result_types]
+
+
+def _operand_count(op: Op) -> int | None:
+    """How many operands an op takes; None for lists of them and for control."""
+    operands = [p for p in op.parameters if not p.kind.is_attribute]
+    variadic = any(p.kind in (Kind.TENSORS, Kind.DIMS) for p in operands)
+    return None if variadic or op.evaluate is None else len(operands)
 
 
 def _types(values: Sequence[Value]) -> list[Type]:
