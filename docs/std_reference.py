@@ -71,7 +71,7 @@ def item_section(item: ast.Statement) -> Iterator[str]:
         case ast.Enum(name=name, methods=methods):
             pass
         case ast.Let(keyword="const", pattern=ast.NamePattern(name=constant)):
-            yield f"\n- `{constant}`"
+            yield f"\n- `{constant}`\n"
             return
         case _:
             return
