@@ -33,6 +33,8 @@ class Variable:
     span: Span
     is_global: bool = False
     dim: Dim | None = None
+    known: Any = None
+    """What the checker knows of its value before the run (`check/known.py`)."""
 
 
 @dataclass(eq=False, slots=True)
@@ -131,7 +133,7 @@ class Make(Expr):
 
 @dataclass(eq=False, slots=True)
 class Get(Expr):
-    """Item `index` of a tuple, array or struct."""
+    """Item `index` of a tuple, array or struct, or of what a closure captured."""
 
     value: Expr
     index: int
@@ -248,6 +250,18 @@ class CustomCall(Expr):
     backward: Instance
     backward_closure: Expr | None
     arguments: tuple[Expr, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Scan(Expr):
+    """An inclusive scan along the leading axis of the tensors that `value` consists of (one, or a
+    tuple or struct of them), whose type it has. `instance` combines two elements, that is two
+    values of the type of its parameters, and is associative."""
+
+    instance: Instance
+    closure: Expr | None
+    value: Expr
+    reverse: bool = False
 
 
 @dataclass(eq=False, slots=True)

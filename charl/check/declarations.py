@@ -1,0 +1,236 @@
+"""What a name can stand for: the entries of scopes.
+
+Declarations compare by identity and live as long as the session; types refer to them. Everything
+about them that needs names to be resolved (signatures, field types) is worked out on first use and
+kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from charl.check import tree
+from charl.core.op import Op
+from charl.source import Source, Span
+from charl.syntax import ast
+from charl.types.dims import Symbol
+from charl.types.types import Parameter, Type
+
+if TYPE_CHECKING:
+    from charl.check.frame import Frame
+
+
+@dataclass(eq=False, slots=True)
+class Module:
+    """One file. `names` are its items, imports and (as they are reached) top-level variables.
+
+    `pending` are the top-level names that statements further down will define: reading one before
+    is an error that can say so."""
+
+    name: str
+    source: Source
+    syntax: ast.Module
+    names: dict[str, Entry] = field(default_factory=dict)
+    pending: dict[str, Span] = field(default_factory=dict)
+    initialised: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Signature:
+    """A function's parameters and result with its generic names as rigid symbols and parameters.
+
+    `parameters[i]` is None where the annotation is missing. `values` are symbols that stand for
+    the value of an int parameter used as a size. `rest` marks that `..` occurs."""
+
+    parameters: tuple[Type | None, ...]
+    result: Type | None
+    dims: dict[str, Symbol]
+    types: dict[str, Parameter]
+    values: dict[str, Symbol]
+
+
+@dataclass(eq=False, slots=True)
+class Function:
+    """A named function, method or lambda.
+
+    `captures` are the names of the enclosing function's variables that it uses, sorted;
+    `statics` what the names of the enclosing function stand for that need no run-time value
+    (generic sizes that are constants, types, const parameters)."""
+
+    name: str
+    module: Module
+    span: Span
+    parameters: tuple[ast.Parameter, ...]
+    result: ast.TypeExpr | None
+    body: ast.Expr
+    generics: tuple[ast.Generic, ...] = ()
+    doc: str = ""
+    owner: Struct | Enum | None = None
+    mutable: bool = False
+    captures: tuple[str, ...] = ()
+    statics: dict[str, Entry] = field(default_factory=dict)
+    recursive_name: str | None = None
+    signature: Signature | None = None
+    broken: bool = False
+    checked: bool = False
+
+    @property
+    def shown(self) -> str:
+        return f"fn {self.name}"
+
+    @property
+    def is_annotated(self) -> bool:
+        """Checked once at its definition: every parameter has a type, none is generic in types."""
+        return all(p.type is not None for p in self.parameters) and not any(
+            p.const for p in self.parameters
+        )
+
+
+@dataclass(eq=False, slots=True)
+class Struct:
+    """A struct or model. `layers` holds a model's layer expressions until its fields are known."""
+
+    name: str
+    module: Module
+    node: ast.Struct | ast.Model
+    methods: dict[str, Function] = field(default_factory=dict)
+    kinds: dict[str, str] | None = None
+    recursive: bool | None = None
+    layer_types: dict[Any, tuple[Type, ...]] = field(default_factory=dict)
+
+    @property
+    def is_model(self) -> bool:
+        return isinstance(self.node, ast.Model)
+
+    @property
+    def fields(self) -> tuple[ast.FieldDeclaration, ...]:
+        return self.node.fields
+
+    @property
+    def layers(self) -> tuple[ast.Expr, ...]:
+        return (self.node.layers or ()) if isinstance(self.node, ast.Model) else ()
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Fields in order; the layers of a model are `layer0`, `layer1`... after the others."""
+        layers = tuple(f"layer{i}" for i in range(len(self.layers)))
+        return tuple(f.name.name for f in self.fields) + layers
+
+
+@dataclass(eq=False, slots=True)
+class Enum:
+    name: str
+    module: Module
+    node: ast.Enum
+    methods: dict[str, Function] = field(default_factory=dict)
+    kinds: dict[str, str] | None = None
+    recursive: bool | None = None
+
+    @property
+    def variants(self) -> tuple[ast.Variant, ...]:
+        return self.node.variants
+
+
+@dataclass(eq=False, slots=True)
+class Alias:
+    name: str
+    module: Module
+    node: ast.TypeAlias
+    kinds: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One variant of an enum, as a name."""
+
+    enum: Enum
+    index: int
+
+    @property
+    def name(self) -> str:
+        return self.enum.variants[self.index].name.name
+
+
+@dataclass(eq=False, slots=True)
+class Logic:
+    """A relation or a logic block: its evaluation is a later stage."""
+
+    name: str
+    node: ast.Relation | ast.Logic
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """A name for something known at compile time: a size, a const parameter's value."""
+
+    value: Any
+    type: Type | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaticType:
+    """A name for a type: a generic parameter that an instance has bound."""
+
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOf:
+    """A field of `self`, visible by its name in methods."""
+
+    variable: tree.Variable
+    index: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Builtin:
+    """A function of the language itself, with a check of its own."""
+
+    name: str
+    check: Callable[[Frame, ast.Call, Type | None], tree.Expr]
+    doc: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Derived:
+    """A function made of others: `grad(f)`, `value_and_grad(f)`, `checkpoint(f)`, `custom_grad`.
+
+    Its closure captures the functions it is made of."""
+
+    kind: str
+    wrt: tuple[int, ...] = (0,)
+    single: bool = True
+
+    @property
+    def shown(self) -> str:
+        return f"fn {self.kind}"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OpFunction:
+    """A primitive used as a function value."""
+
+    op: Op
+
+    @property
+    def shown(self) -> str:
+        return f"fn {self.op.surface or self.op.name}"
+
+
+Entry = (
+    tree.Variable
+    | Module
+    | Function
+    | Struct
+    | Enum
+    | Alias
+    | Variant
+    | Logic
+    | Static
+    | StaticType
+    | FieldOf
+    | Builtin
+    | OpFunction
+)

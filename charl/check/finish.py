@@ -1,0 +1,84 @@
+"""Finishing an instance: every type in its tree made final, every literal given its dtype."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from charl.check import tree
+from charl.check.frame import Frame
+from charl.check.infer import final
+from charl.core.op import Op
+from charl.diagnostics.diagnostic import Diagnostic
+from charl.source import Span
+from charl.types import types
+from charl.types.dtypes import DType
+from charl.types.types import Tensor
+
+_LEAVES = (list, str, int, float, bool, Span, Op, Diagnostic, np.ndarray, tree.Instance, type(None))
+
+
+def finish_instance(frame: Frame) -> None:
+    """Make every type in the instance final, in place."""
+    instance = frame.instance
+    for variable in (*instance.parameters, *instance.captured):
+        variable.type = final(variable.type)
+    if instance.body is not None:
+        finish(frame, instance.body)
+    if instance.result is not None:
+        instance.result = final(instance.result)
+
+
+def finish(frame: Frame, root: tree.Expr | tree.Statement) -> None:
+    stack: list[Any] = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, tree.Expr):
+            node.type = final(node.type)
+            if isinstance(node, tree.Constant):
+                _finish_constant(frame, node)
+                continue
+        for slot in _slots(type(node)):
+            _push(stack, getattr(node, slot))
+
+
+def _push(stack: list[Any], value: Any) -> None:
+    if isinstance(value, tree.Expr | tree.Statement):
+        stack.append(value)
+    elif isinstance(value, tree.Variable):
+        value.type = final(value.type)
+    elif isinstance(value, tuple):
+        for item in value:
+            if not isinstance(item, _LEAVES):
+                _push(stack, item)
+
+
+@cache
+def _slots(kind: type) -> tuple[str, ...]:
+    names: list[str] = []
+    for base in reversed(kind.__mro__):
+        names += [s for s in getattr(base, "__slots__", ()) if s not in ("span", "type", "known")]
+    return tuple(names)
+
+
+def _finish_constant(frame: Frame, node: tree.Constant) -> None:
+    """A number in the form of its dtype; integers that do not fit are errors."""
+    kind = node.type
+    if not isinstance(kind, Tensor) or not isinstance(kind.dtype, DType):
+        return
+    if isinstance(node.value, list):
+        node.value = np.array(node.value, dtype=kind.dtype.numpy).reshape(kind.shape)
+        return
+    if kind.dtype.is_float and isinstance(node.value, int):
+        node.value = float(node.value)
+    elif kind.dtype.is_int and isinstance(node.value, int):
+        limit = 1 << (kind.dtype.bits - 1)
+        if not -limit <= node.value < limit:
+            frame.error(
+                "E0305",
+                f"{node.value} does not fit into {types.show(kind)}",
+                node.span,
+                f"{types.show(kind)} holds {-limit} to {limit - 1}",
+            )

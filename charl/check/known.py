@@ -1,0 +1,53 @@
+"""What is known of a value before the run: constants, sizes, and tuples of them.
+
+`known(expr)` is an int or dim for integers, a bool, a str, a `Choice` for an enum value without
+payload, a tuple for tuples and arrays (with None where an item is not known), or None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from charl.check import tree
+from charl.types.dims import Polynomial
+from charl.types.types import INT, Array, Struct, Tuple
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A variant of an enum, by its tag."""
+
+    tag: int
+
+
+def known(expr: tree.Expr) -> Any:
+    match expr:
+        case tree.Constant(value=value) if isinstance(value, bool | int | float | str):
+            return value
+        case tree.Read(variable=variable):
+            return variable.known if variable.known is not None else variable.dim
+        case tree.SizeOf(size=size):
+            return size
+        case tree.Make(type=Tuple() | Array(), items=items):
+            return tuple(known(item) for item in items)
+        case tree.Variant(tag=tag, items=()):
+            return Choice(tag)
+        case tree.Get(value=value, index=index, known=size):
+            if size is not None:
+                return size
+            whole = None if isinstance(value.type, Struct) else known(value)
+            return whole[index] if isinstance(whole, tuple) else None
+        case tree.Apply(known=size):
+            return size
+        case tree.Block(statements=(), result=result) if result is not None:
+            return known(result)
+    return None
+
+
+def known_dim(expr: tree.Expr) -> int | Polynomial | None:
+    """The size an int expression is equal to."""
+    value = known(expr)
+    if isinstance(value, bool) or expr.type != INT:
+        return None
+    return value if isinstance(value, int | Polynomial) else None

@@ -1,0 +1,620 @@
+"""Structs, models and enums: how their values are made.
+
+A struct is made by naming its fields. A model initialises itself: its `init` if it has one, else the
+default of each field; a field of model type without a default initialises itself in turn, and the
+`layers` are made by their expressions. `seed: n` draws the initial values from their own stream and
+leaves the program's stream as it was. A model with `layers` and no `forward` applies them in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from charl.check import tree
+from charl.check.annotations import (
+    Bindings,
+    Scope,
+    fields_of_struct,
+    generic_entries,
+    generic_kinds,
+    instantiate,
+    is_recursive,
+    payloads_of_enum,
+    resolve_arguments,
+    resolve_type,
+)
+from charl.check.declarations import Enum, Function, Struct, Variant
+from charl.check.dispatch import HOOKS, broken, check_expr, check_statement, expression
+from charl.check.frame import Frame
+from charl.check.infer import coerce, final, resolve
+from charl.check.names import assigned_names
+from charl.check.operators import as_list
+from charl.check.rules import apply_op
+from charl.check.signatures import Supplied, arrange, home, signature_of, unknown_argument, written
+from charl.core.op import REGISTRY
+from charl.diagnostics.suggest import nearest
+from charl.source import Span
+from charl.syntax import ast
+from charl.types import dims, types
+from charl.types.dims import Dim
+from charl.types.types import BROKEN, INT, Type
+
+# --- Enums ---------------------------------------------------------------------------------------
+
+
+def variant_of(frame: Frame, enum: Enum, name: ast.Identifier) -> Variant | tree.Expr:
+    """The variant of that name, or a reported error."""
+    for index, variant in enumerate(enum.variants):
+        if variant.name.name == name.name:
+            return Variant(enum, index)
+    near = nearest(name.name, [v.name.name for v in enum.variants])
+    return frame.error(
+        "E0231",
+        f"`{enum.name}` has no variant `{name.name}`",
+        name.span,
+        helps=(f"did you mean `{near}`?",) if near else (),
+    )
+
+
+def make_variant(
+    frame: Frame, variant: Variant, node: ast.Call, expected: Type | None
+) -> tree.Expr:
+    """`Variant(payload)`; generic arguments follow from the payload, then from the context."""
+    enum = variant.enum
+    payload = enum.variants[variant.index].payload
+    names = [name.name if name is not None else f"{i}" for i, (name, _) in enumerate(payload)]
+    slots = _variant_slots(frame, variant, names, node)
+    if slots is None:
+        return broken(node)
+    wanted = None if expected is None else resolve(expected)
+    hint = wanted if isinstance(wanted, types.Enum) and wanted.declaration is enum else None
+    hints = payloads_of_enum(frame, hint)[variant.index] if hint is not None else None
+    values = [
+        check_expr(frame, slot.value, None if hints is None else hints[i])
+        for i, slot in enumerate(slots)
+        if isinstance(slot.value, ast.Expr)
+    ]
+    kind = _enum_type(frame, enum, variant, values, hint)
+    if kind is None:
+        return broken(node)
+    fields = payloads_of_enum(frame, kind)[variant.index]
+    items = tuple(
+        coerce(frame, as_list(frame, v), t, f"`{variant.name}` holds {types.show(t)}")
+        for v, t in zip(values, fields)
+    )
+    return tree.Variant(node.span, kind, variant.index, items)
+
+
+def _variant_slots(
+    frame: Frame, variant: Variant, names: list[str], node: ast.Call
+) -> list[Supplied] | None:
+    slots: dict[int, Supplied] = {}
+    for position, argument in enumerate(node.arguments):
+        index = position
+        if argument.name is not None:
+            if argument.name.name not in names:
+                unknown_argument(frame, variant.name, argument.name, names)
+                return None
+            index = names.index(argument.name.name)
+        slots[index] = Supplied(argument.value, argument.name)
+    if sorted(slots) != list(range(len(names))):
+        frame.error(
+            "E0221" if len(slots) < len(names) else "E0220",
+            f"`{variant.name}` holds {len(names)} value{'s' if len(names) != 1 else ''}, "
+            f"and {len(node.arguments)} are given",
+            node.span,
+        )
+        return None
+    return [slots[i] for i in range(len(names))]
+
+
+def _enum_type(
+    frame: Frame,
+    enum: Enum,
+    variant: Variant,
+    values: Sequence[tree.Expr],
+    hint: types.Enum | None,
+) -> types.Enum | None:
+    kinds = generic_kinds(frame, enum)
+    if not kinds:
+        kind = instantiate(frame, enum, ())
+        return kind if isinstance(kind, types.Enum) else None
+    parameters: list[Type | Dim] = [
+        types.Parameter(name, enum) if what == "type" else dims.of(dims.Symbol(name, rigid=True))
+        for name, what in kinds.items()
+    ]
+    template = instantiate(frame, enum, tuple(parameters))
+    if not isinstance(template, types.Enum):
+        return None
+    bindings = Bindings()
+    for annotation, value in zip(payloads_of_enum(frame, template)[variant.index], values):
+        bindings.match(annotation, value.type)
+    arguments: list[Type | Dim] = []
+    for position, parameter in enumerate(parameters):
+        if isinstance(parameter, types.Parameter):
+            found = bindings.types.get(parameter)
+            if found is None and hint is not None:
+                found = hint.arguments[position]  # type: ignore[assignment]
+            arguments.append(found if found is not None else types.Variable())
+        else:
+            arguments.append(dims.substitute(parameter, bindings.dims))  # type: ignore[arg-type]
+    kind = instantiate(frame, enum, tuple(arguments))
+    return kind if isinstance(kind, types.Enum) else None
+
+
+def variant_function(frame: Frame, variant: Variant) -> Function:
+    """A variant as a function value."""
+    key = (variant.enum, variant.index)
+    found = frame.session.lambdas.get(key)
+    if found is not None:
+        return found
+    node = variant.enum.variants[variant.index]
+    span = node.span
+    names = [f"item{i}" for i in range(len(node.payload))]
+    body = ast.Call(
+        span,
+        ast.Name(span, variant.name),
+        tuple(ast.Argument(span, None, ast.Name(span, n)) for n in names),
+    )
+    parameters = tuple(ast.Parameter(span, ast.NamePattern(span, n), None, None) for n in names)
+    function = Function(variant.name, variant.enum.module, span, parameters, None, body)
+    frame.session.lambdas[key] = function
+    return function
+
+
+# --- Structs and models --------------------------------------------------------------------------
+
+
+def construct(
+    frame: Frame,
+    struct: Struct,
+    arguments: Sequence[ast.Expr],
+    node: ast.Call,
+    expected: Type | None,
+) -> tree.Expr:
+    """A value of a struct or model from its constructor call."""
+    supplied = written(node.arguments)
+    seed = None
+    if struct.is_model:
+        seeds = [s for s in supplied if s.name is not None and s.name.name == "seed"]
+        if seeds and "seed" not in struct.field_names and not _takes_seed(struct):
+            seed = seeds[0]
+            supplied = [s for s in supplied if s is not seed]
+    given: tuple[Type | Dim, ...] | None = None
+    if arguments:
+        given = resolve_arguments(Scope(frame), struct, tuple(arguments), node.span)
+        if given is None:
+            return broken(node)
+    wanted = None if expected is None else resolve(expected)
+    if given is None and isinstance(wanted, types.Struct) and wanted.declaration is struct:
+        given = wanted.arguments
+    node_of = struct.node
+    if isinstance(node_of, ast.Model) and node_of.initialiser is not None:
+        value = _by_init(frame, struct, node_of.initialiser, given, supplied, node)
+    else:
+        value = _by_fields(frame, struct, given, supplied, node)
+    return value if seed is None else _seeded(frame, value, seed, node.span)
+
+
+def _takes_seed(struct: Struct) -> bool:
+    node = struct.node
+    return (
+        isinstance(node, ast.Model)
+        and node.initialiser is not None
+        and any(
+            isinstance(p.pattern, ast.NamePattern) and p.pattern.name == "seed"
+            for p in node.initialiser.parameters
+        )
+    )
+
+
+def _seeded(frame: Frame, value: tree.Expr, seed: Supplied, span: Span) -> tree.Expr:
+    """Draw from the seed's own stream, then go on with the program's."""
+    assert isinstance(seed.value, ast.Expr)
+    number = coerce(frame, check_expr(frame, seed.value, INT), INT, "a seed is an int")
+    if BROKEN in (resolve(number.type), resolve(value.type)):
+        return value
+    state = apply_op(frame, REGISTRY["random_state"], [], {}, span)
+    keep, before = frame.temporary("state", state)
+    start = apply_op(frame, REGISTRY["seed"], [number], {}, span)
+    let, read = frame.temporary("model", value)
+    back = apply_op(frame, REGISTRY["set_random_state"], [before], {}, span)
+    statements = (keep, tree.Evaluate(span, start), let, tree.Evaluate(span, back))
+    return tree.Block(span, value.type, statements, read)
+
+
+def _by_fields(
+    frame: Frame,
+    struct: Struct,
+    given: tuple[Type | Dim, ...] | None,
+    supplied: Sequence[Supplied],
+    node: ast.Call,
+) -> tree.Expr:
+    """Fields from the arguments, from their defaults, or initialising themselves."""
+    fields = struct.fields
+    parameters = tuple(
+        ast.Parameter(
+            f.span, ast.NamePattern(f.span, f.name.name), f.type, f.default or _absent(struct, f)
+        )
+        for f in fields
+    )
+    slots = arrange(frame, struct.name, parameters, supplied, node.span)
+    if slots is None:
+        for item in supplied:
+            if isinstance(item.value, ast.Expr):
+                check_expr(frame, item.value)
+        return broken(node)
+    bindings = Bindings()
+    annotations = _annotations(frame, struct, given)
+    values: list[tree.Expr | None] = []
+    for slot, annotation in zip(slots, annotations):
+        if slot is None or not isinstance(slot.value, ast.Expr):
+            values.append(None)
+            continue
+        hint = None if annotation is None else bindings.apply(annotation)
+        value = check_expr(frame, slot.value, hint)
+        if annotation is not None:
+            bindings.match(annotation, value.type)
+        values.append(value)
+    arguments = given if given is not None else _found_arguments(frame, struct, bindings, node)
+    if arguments is None:
+        return broken(node)
+    return _assemble(frame, struct, arguments, values, node.span)
+
+
+def _absent(struct: Struct, field: ast.FieldDeclaration) -> ast.Expr | None:
+    """A model's field of model type needs no argument: it initialises itself."""
+    if struct.is_model and isinstance(field.type, ast.NamedType):
+        return ast.ErrorExpr(field.span)
+    return None
+
+
+def _annotations(
+    frame: Frame, struct: Struct, given: tuple[Type | Dim, ...] | None
+) -> list[Type | None]:
+    """The written types of the fields: with the given arguments, or generic."""
+    inner = home(frame, struct.module)
+    if given is None:
+        symbols: list[Type | Dim] = [
+            types.Parameter(name, struct) if what == "type" else _generic(struct, name)
+            for name, what in generic_kinds(frame, struct).items()
+        ]
+        given = tuple(symbols)
+    scope = Scope(inner, generics=generic_entries(frame, struct, given))
+    return [None if f.type is None else resolve_type(scope, f.type) for f in struct.fields]
+
+
+_GENERIC: dict[tuple[int, str], dims.Polynomial] = {}
+
+
+def _generic(struct: Struct, name: str) -> dims.Polynomial:
+    """The rigid symbol of a struct's generic size, one per declaration."""
+    return _GENERIC.setdefault((id(struct), name), dims.symbol(name, rigid=True))
+
+
+def _found_arguments(
+    frame: Frame, struct: Struct, bindings: Bindings, node: ast.Call
+) -> tuple[Type | Dim, ...] | None:
+    """Generic arguments read off the given fields."""
+    found: list[Type | Dim] = []
+    for name, what in generic_kinds(frame, struct).items():
+        value: Type | Dim | None
+        if what == "type":
+            value = bindings.types.get(types.Parameter(name, struct))
+        else:
+            symbol = dims.as_symbol(_generic(struct, name))
+            value = bindings.dims.get(symbol) if symbol is not None else None
+        if value is None:
+            frame.error(
+                "E0404",
+                f"the arguments do not say what `{name}` of `{struct.name}` is",
+                node.span,
+                helps=(f"write `{struct.name}[{', '.join(generic_kinds(frame, struct))}](...)`",),
+            )
+            return None
+        found.append(value)
+    return tuple(final(a) if isinstance(a, Type) else a for a in found)
+
+
+def _field_frame(frame: Frame, struct: Struct, arguments: tuple[Type | Dim, ...]) -> Frame:
+    """Where defaults and layers are checked: the struct's module and its generic names."""
+    inner = home(frame, struct.module)
+    inner.scopes[0].update(generic_entries(frame, struct, arguments))
+    return inner
+
+
+def _assemble(
+    frame: Frame,
+    struct: Struct,
+    arguments: tuple[Type | Dim, ...],
+    values: Sequence[tree.Expr | None],
+    span: Span,
+) -> tree.Expr:
+    """The struct from the values at hand; the rest are defaults, in order."""
+    inner = _field_frame(frame, struct, arguments)
+    annotations = _annotations(frame, struct, arguments)
+    items: list[tree.Expr] = []
+    for field, annotation, value in zip(struct.fields, annotations, values):
+        if value is None:
+            value = _default(inner, struct, field, annotation, span)
+        value = as_list(frame, value)
+        if annotation is not None:
+            value = coerce(
+                frame, value, annotation, f"`{field.name.name}` is {types.show(annotation)}"
+            )
+        items.append(value)
+    items += [check_expr(inner, layer) for layer in struct.layers]
+    if any(resolve(i.type) == BROKEN for i in items):
+        return tree.Constant(span, BROKEN, None)
+    kinds = tuple(
+        _kept_type(i.type, a) for i, a in zip(items, [*annotations, *[None] * len(items)])
+    )
+    kind = types.Struct(struct, arguments, () if is_recursive(struct) else kinds)
+    return tree.Make(span, kind, tuple(items))
+
+
+def _kept_type(found: Type, annotation: Type | None) -> Type:
+    """A field's type: as written, except that functions are the known ones that were given."""
+    found = resolve(found)
+    if annotation is None or isinstance(found, types.Closure | types.Closures | types.Struct):
+        return found
+    return _with_unknown(found, annotation)
+
+
+def _with_unknown(found: Type, annotation: Type) -> Type:
+    """A written `?` stays open: the field may be assigned values of other sizes."""
+    if isinstance(annotation, types.Tensor) and any(
+        isinstance(d, dims.Unknown) for d in annotation.shape
+    ):
+        return annotation
+    return found
+
+
+def _default(
+    inner: Frame,
+    struct: Struct,
+    field: ast.FieldDeclaration,
+    annotation: Type | None,
+    span: Span,
+) -> tree.Expr:
+    if field.default is not None:
+        return check_expr(inner, field.default, annotation)
+    if isinstance(annotation, types.Struct) and annotation.declaration.is_model:
+        call = ast.Call(span, ast.Name(span, annotation.declaration.name), ())
+        declaration: Struct = annotation.declaration
+        return construct(inner, declaration, (), call, annotation)
+    return inner.error(
+        "E0221",
+        f"`{struct.name}` needs `{field.name.name}`, which is not given and has no default",
+        span,
+    )
+
+
+def _by_init(
+    frame: Frame,
+    struct: Struct,
+    initialiser: ast.Initialiser,
+    given: tuple[Type | Dim, ...] | None,
+    supplied: Sequence[Supplied],
+    node: ast.Call,
+) -> tree.Expr:
+    """Call `init`, a function whose body assigns the fields like local variables."""
+    kinds = generic_kinds(frame, struct)
+    if kinds and given is None:
+        return frame.error(
+            "E0404",
+            f"`{struct.name}` needs its sizes in brackets",
+            node.span,
+            helps=(f"write `{struct.name}[{', '.join(kinds)}](...)`",),
+        )
+    arguments = given or ()
+    function = _init_function(frame, struct, initialiser, arguments)
+    return HOOKS["call_function"](frame, function, supplied, node.span)  # type: ignore[no-any-return]
+
+
+def _init_function(
+    frame: Frame,
+    struct: Struct,
+    initialiser: ast.Initialiser,
+    arguments: tuple[Type | Dim, ...],
+) -> Function:
+    key = (id(initialiser), arguments)
+    found = frame.session.lambdas.get(key)
+    if found is None:
+        body = _InitBody(initialiser.span, struct, arguments, initialiser.body)
+        found = Function(
+            struct.name,
+            struct.module,
+            initialiser.span,
+            initialiser.parameters,
+            None,
+            body,
+            statics=dict(generic_entries(frame, struct, arguments)),
+        )
+        frame.session.lambdas[key] = found
+    return found
+
+
+class _InitBody(ast.Expr):
+    """The body of `init`, then the struct made of what it assigned."""
+
+    __slots__ = ("arguments", "body", "struct")
+
+    def __init__(
+        self, span: Span, struct: Struct, arguments: tuple[Type | Dim, ...], body: ast.Block
+    ) -> None:
+        object.__setattr__(self, "span", span)
+        object.__setattr__(self, "struct", struct)
+        object.__setattr__(self, "arguments", arguments)
+        object.__setattr__(self, "body", body)
+
+
+@expression(_InitBody)
+def _check_init(frame: Frame, node: Any, expected: Type | None) -> tree.Expr:
+    """Each first assignment of a field at the top of the body is its binding."""
+    struct: Struct = node.struct
+    annotations = dict(
+        zip((f.name.name for f in struct.fields), _annotations(frame, struct, node.arguments))
+    )
+    frame.assigned = frame.assigned | assigned_names(node.body)
+    statements: list[tree.Statement] = []
+    variables: dict[str, tree.Variable] = {}
+    with frame.scope():
+        items = list(node.body.statements)
+        for item in items:
+            target = item.target if isinstance(item, ast.Assign) else None
+            name = target.name if isinstance(target, ast.Name) else ""
+            if isinstance(item, ast.Assign) and name in annotations and name not in variables:
+                annotation = annotations[name]
+                value = as_list(frame, check_expr(frame, item.value, annotation))
+                if annotation is not None:
+                    value = coerce(
+                        frame, value, annotation, f"`{name}` is {types.show(annotation)}"
+                    )
+                variable = tree.Variable(name, value.type, item.span)
+                variables[name] = variable
+                frame.bind(name, variable)
+                statements.append(tree.Let(item.span, variable, value))
+                continue
+            statements += check_statement(frame, item)
+        if node.body.result is not None:
+            statements.append(
+                tree.Evaluate(node.body.result.span, check_expr(frame, node.body.result))
+            )
+        values = [
+            tree.Read(node.span, variables[f.name.name].type, variables[f.name.name])
+            if f.name.name in variables
+            else None
+            for f in struct.fields
+        ]
+        made = _assemble(frame, struct, node.arguments, values, node.span)
+    return tree.Block(node.span, made.type, tuple(statements), made)
+
+
+# --- Types of fields that are not written --------------------------------------------------------
+
+
+def layer_types(
+    frame: Frame, struct: Struct, arguments: tuple[Type | Dim, ...]
+) -> tuple[Type, ...]:
+    """The type of every field, where one is not written that of the expression that makes it."""
+    found = struct.layer_types.get(arguments)
+    if found is not None:
+        return found
+    struct.layer_types[arguments] = (BROKEN,) * len(struct.field_names)
+    inner = _field_frame(frame, struct, arguments)
+    inner.generic = True
+    annotations = _annotations(frame, struct, arguments)
+    kinds: list[Type] = []
+    for field, annotation in zip(struct.fields, annotations):
+        if annotation is not None or field.default is None:
+            kinds.append(annotation if annotation is not None else BROKEN)
+        else:
+            kinds.append(final(check_expr(inner, field.default).type))
+    inner.generic = False
+    kinds += [final(check_expr(inner, layer).type) for layer in struct.layers]
+    struct.layer_types[arguments] = tuple(kinds)
+    return tuple(kinds)
+
+
+# --- forward of a model made of layers -----------------------------------------------------------
+
+
+def forward_of_layers(frame: Frame, kind: types.Struct) -> Function | None:
+    """`forward(x)` that applies the layers in order; in-out when a layer's `forward` is."""
+    struct: Struct = kind.declaration
+    if not struct.layers:
+        return None
+    found = struct.methods.get("forward")
+    if found is None:
+        span = struct.node.name.span
+        body: ast.Expr = ast.Name(span, "x")
+        for index in range(len(struct.layers)):
+            layer = ast.Name(struct.layers[index].span, f"layer{index}")
+            body = ast.Call(struct.layers[index].span, layer, (ast.Argument(span, None, body),))
+        parameter = ast.Parameter(span, ast.NamePattern(span, "x"), None, None)
+        fields = fields_of_struct(frame, kind)[len(struct.fields) :]
+        mutable = any(_updates(frame, t) for t in fields)
+        found = Function(
+            "forward",
+            struct.module,
+            struct.node.span,
+            (parameter,),
+            None,
+            body,
+            owner=struct,
+            mutable=mutable,
+        )
+        struct.methods["forward"] = found
+    return found
+
+
+def _updates(frame: Frame, kind: Type) -> bool:
+    if not isinstance(kind, types.Struct):
+        return False
+    forward = kind.declaration.methods.get("forward") or forward_of_layers(frame, kind)
+    return forward is not None and forward.mutable
+
+
+def check_fields(frame: Frame, struct: Struct) -> None:
+    """At the definition: the types of the fields, and the defaults of a type without generics."""
+    generics = generic_kinds(frame, struct)
+    arguments: tuple[Type | Dim, ...] = tuple(
+        types.Parameter(name, struct) if what == "type" else _generic(struct, name)
+        for name, what in generics.items()
+    )
+    annotations = _annotations(frame, struct, arguments)
+    if generics:
+        return
+    inner = _field_frame(frame, struct, ())
+    for field, annotation in zip(struct.fields, annotations):
+        if field.default is not None:
+            value = as_list(inner, check_expr(inner, field.default, annotation))
+            if annotation is not None:
+                coerce(inner, value, annotation, f"`{field.name.name}` is {types.show(annotation)}")
+
+
+def check_chain(frame: Frame, struct: Struct) -> None:
+    """At the definition of a model with layers: run a batch of unknown size through them."""
+    if not struct.layers or generic_kinds(frame, struct):
+        return
+    kind = types.Struct(struct, (), layer_types(frame, struct, ()))
+    first = resolve(kind.fields[len(struct.fields)]) if kind.fields else BROKEN
+    if "forward" in struct.methods or any(resolve(t) == BROKEN for t in kind.fields):
+        return
+    shape = _input_shape(frame, first)
+    forward = forward_of_layers(frame, kind)
+    if shape is None or forward is None:
+        return
+    span = struct.node.name.span
+    variable = tree.Variable("self", kind, span)
+    receiver = Supplied(tree.Read(span, kind, variable))
+    argument = Supplied(tree.Read(span, shape, tree.Variable("x", shape, span)))
+    HOOKS["call_function"](frame, forward, [receiver, argument], span)
+
+
+def _input_shape(frame: Frame, layer: Type) -> Type | None:
+    """What the first layer takes, for a batch of unknown size, if its `forward` says so."""
+    if not isinstance(layer, types.Struct):
+        return None
+    method = layer.declaration.methods.get("forward")
+    if method is None or method.parameters[0].type is None:
+        return None
+    signature = signature_of(frame, method)
+    bindings = Bindings()
+    bindings.match(signature.parameters[0] or BROKEN, layer)
+    bindings.rest = (dims.symbol("B"),)
+    taken = bindings.apply(signature.parameters[1] or BROKEN)
+    if not isinstance(taken, types.Tensor):
+        return None
+    fresh = {s: dims.symbol(s.name) for d in taken.shape for s in dims.symbols(d) if s.rigid}
+    return types.substitute(taken, fresh)
+
+
+HOOKS["construct"] = construct
+HOOKS["variant"] = make_variant
+HOOKS["variant_of"] = variant_of
+HOOKS["variant_function"] = variant_function
+HOOKS["layer_types"] = layer_types
+HOOKS["forward"] = forward_of_layers

@@ -1,0 +1,79 @@
+"""Questions about names that the untyped tree answers: which are assigned, which are free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import Any
+
+from charl.syntax import ast
+
+
+def children(node: ast.Node) -> Iterator[ast.Node]:
+    """The nodes directly below, in order."""
+    for slot in _slots(type(node)):
+        yield from _nodes(getattr(node, slot))
+
+
+@cache
+def _slots(kind: type) -> tuple[str, ...]:
+    names: list[str] = []
+    for base in reversed(kind.__mro__):
+        names += [s for s in getattr(base, "__slots__", ()) if s != "span"]
+    return tuple(names)
+
+
+def _nodes(value: Any) -> Iterator[ast.Node]:
+    if isinstance(value, ast.Node):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _nodes(item)
+
+
+def walk(node: ast.Node) -> Iterator[ast.Node]:
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(children(top))
+
+
+def root_name(target: ast.Expr) -> ast.Name | None:
+    """The variable that `a.b[i].c` belongs to."""
+    while isinstance(target, ast.Field | ast.Index):
+        target = target.base
+    return target if isinstance(target, ast.Name) else None
+
+
+@lru_cache(maxsize=4096)
+def assigned_names(body: ast.Node) -> frozenset[str]:
+    """Names of variables that are assigned, or updated by a method such as `push`, inside."""
+    names: set[str] = set()
+    for node in walk(body):
+        if isinstance(node, ast.Assign):
+            names |= _targets(node.target)
+        elif isinstance(node, ast.Call) and isinstance(node.callee, ast.Field):
+            root = root_name(node.callee.base)
+            if root is not None and node.callee.name.name in ("push", "pop", "insert", "remove"):
+                names.add(root.name)
+    return frozenset(names)
+
+
+def _targets(target: ast.Expr) -> set[str]:
+    if isinstance(target, ast.TupleLiteral):
+        return {name for item in target.items for name in _targets(item)}
+    root = root_name(target)
+    return {root.name} if root is not None else set()
+
+
+@lru_cache(maxsize=4096)
+def used_names(body: ast.Node) -> frozenset[str]:
+    """Every name that occurs in an expression or a type inside."""
+    names: set[str] = set()
+    for node in walk(body):
+        if isinstance(node, ast.Name):
+            names.add(node.name)
+        elif isinstance(node, ast.NamedType):
+            names.add(node.path[0].name)
+    return frozenset(names)

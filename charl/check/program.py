@@ -1,0 +1,288 @@
+"""Checking a whole program: the front door of the package.
+
+Top-level statements are checked in order; then every annotated function that nothing has called yet
+is checked once, generically, so that one run reports every error of a file; then `main`. Errors are
+raised together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import charl.ops  # noqa: F401  fills the registry of primitives
+from charl.check import (  # noqa: F401  registers the rules of every kind of node
+    ambient,
+    builtins,
+    expressions,
+    indexing,
+    logic_names,
+    loops,
+    models,
+    operators,
+    patterns,
+    statements,
+    tree,
+)
+from charl.check.annotations import as_type, fields_of_struct
+from charl.check.calls import Checked, call_function, unknown_name
+from charl.check.declarations import Enum, Function, Module, Struct
+from charl.check.dispatch import HOOKS, check_expr, check_statement
+from charl.check.finish import finish
+from charl.check.frame import Frame, Session
+from charl.check.infer import resolve
+from charl.check.instances import Actual, check_generically
+from charl.check.modules import Names, declare_module, load_prelude
+from charl.check.names import assigned_names, walk
+from charl.check.signatures import signature_of
+from charl.diagnostics.diagnostic import CharlError, Diagnostic
+from charl.source import Source, Span
+from charl.syntax import ast
+from charl.types import dims, types
+from charl.types.types import UNIT, Type
+
+HOOKS["builtins"] = lambda: builtins.BUILTINS
+HOOKS["as_type"] = as_type
+HOOKS["fields"] = fields_of_struct
+HOOKS["checked"] = Checked
+HOOKS["unknown_name"] = unknown_name
+HOOKS["bind_variable"] = statements.bind_variable
+HOOKS["operand_pair"] = operators.operand_pair
+HOOKS["compare"] = operators.compare
+
+
+def check_program(
+    source: Source, *, arguments: Sequence[str] = (), tests: bool = False
+) -> tree.CheckedProgram:
+    """Check a file. `tests` also prepares its test blocks. Raises CharlError with all errors."""
+    session = Session(arguments=tuple(arguments))
+    load_prelude(session)
+    module = load_main(session, source)
+    if session.errors:
+        raise CharlError(*session.diagnostics)
+    main = _main_chunk(session, module)
+    check_definitions(session, module)
+    chunks: list[tuple[str, tree.Chunk]] = []
+    if tests:
+        for item in module.syntax.statements:
+            if isinstance(item, ast.Test):
+                chunks.append((item.name, _test_chunk(session, source, item)))
+    finish_session(session)
+    return tree.CheckedProgram(main, tuple(chunks), tuple(warnings(session)))
+
+
+def load_main(session: Session, source: Source) -> Module:
+    """The program's own module, with its imports loaded and its logic items named."""
+    session.loading.append(str(Path(source.name).resolve()))
+    module = declare_module(session, "main", source)
+    names = module.names
+    assert isinstance(names, Names)
+    for name in list(names.lazy):
+        names.get(name)
+    session.loading.clear()
+    logic_names.check_logic(session, module)
+    return module
+
+
+def top_frame(session: Session, module: Module, name: str = "main") -> Frame:
+    span = Span(module.source, 0, 0)
+    instance = tree.Instance(session.unique_name(name), name, span, [], [])
+    return Frame(
+        session,
+        module,
+        instance,
+        [{}],
+        is_top=True,
+        assigned=_assigned_at_top(module),
+    )
+
+
+def _assigned_at_top(module: Module) -> frozenset[str]:
+    names: frozenset[str] = frozenset()
+    for item in module.syntax.statements:
+        if not isinstance(item, ast.Item):
+            names |= assigned_names(item)
+    return names
+
+
+def _main_chunk(session: Session, module: Module) -> tree.Chunk:
+    frame = top_frame(session, module)
+    body = _start_up(session, frame)
+    body += check_all(frame, module.syntax.statements)
+    body += _call_main(frame, module)
+    return close(session, frame, module, body)
+
+
+def check_all(frame: Frame, items: Sequence[ast.Statement]) -> list[tree.Statement]:
+    return [s for item in items for s in check_statement(frame, item)]
+
+
+def close(session: Session, frame: Frame, module: Module, body: list[tree.Statement]) -> tree.Chunk:
+    """The chunk of a frame's statements."""
+    span = Span(module.source, 0, 0)
+    frame.instance.body = tree.Block(span, UNIT, tuple(body), None)
+    frame.instance.result = UNIT
+    if not session.errors:
+        finish(frame, frame.instance.body)
+    return tree.Chunk(frame.instance)
+
+
+def _start_up(session: Session, frame: Frame) -> list[tree.Statement]:
+    """The top-level statements of imported modules, in the order of their dependencies; modules
+    that are loaded on the way come first."""
+    body: list[tree.Statement] = []
+    while True:
+        waiting = [m for m in session.start_up if not m.initialised]
+        if not waiting:
+            return body
+        for module in waiting:
+            module.initialised = True
+            inner = Frame(
+                session,
+                module,
+                frame.instance,
+                [{}],
+                is_top=True,
+                literals=frame.literals,
+                assigned=_assigned_at_top(module),
+            )
+            body += check_all(inner, module.syntax.statements)
+
+
+def _call_main(frame: Frame, module: Module) -> list[tree.Statement]:
+    """`main()` runs last, unless the top level calls it itself."""
+    main = module.names.get("main")
+    if not isinstance(main, Function) or _calls_main(module):
+        return []
+    if any(p.default is None for p in main.parameters):
+        frame.error(
+            "E0280",
+            "`main` takes no arguments",
+            main.span,
+            helps=("`arguments()` gives the arguments of the script",),
+        )
+        return []
+    call = call_function(frame, main, [], main.span)
+    return [tree.Evaluate(main.span, call)]
+
+
+def _calls_main(module: Module) -> bool:
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.callee, ast.Name)
+        and node.callee.name == "main"
+        for item in module.syntax.statements
+        if not isinstance(item, ast.Item)
+        for node in walk(item)
+    )
+
+
+def _test_chunk(session: Session, source: Source, test: ast.Test) -> tree.Chunk:
+    """A test: the file's top level in a session of its own names, then the test's block."""
+    module = load_main(session, source)
+    frame = top_frame(session, module, "test")
+    for loaded in session.start_up:
+        loaded.initialised = False
+    body = _start_up(session, frame)
+    body += check_all(frame, module.syntax.statements)
+    node = next(
+        item
+        for item in module.syntax.statements
+        if isinstance(item, ast.Test) and item.span.start == test.span.start
+    )
+    checked = check_expr(frame, node.body)
+    body.append(tree.Evaluate(node.span, checked))
+    return close(session, frame, module, body)
+
+
+# --- Definitions ---------------------------------------------------------------------------------
+
+
+def check_definitions(session: Session, module: Module) -> None:
+    """Check every function whose parameters all have types once, for all sizes; and that the
+    layers of models chain."""
+    frame = top_frame(session, module, "definitions")
+    frame.is_top = False
+    frame.generic = True
+    for entry in list(dict.values(module.names)):
+        match entry:
+            case Function() if entry.module is module:
+                check_definition(frame, entry)
+            case Struct() | Enum() if entry.module is module:
+                _check_type(frame, entry)
+
+
+def _check_type(frame: Frame, entry: Struct | Enum) -> None:
+    for method in list(entry.methods.values()):
+        check_definition(frame, method)
+    if isinstance(entry, Struct):
+        models.check_fields(frame, entry)
+        models.check_chain(frame, entry)
+
+
+def check_definition(frame: Frame, function: Function) -> None:
+    if function.checked or not function.is_annotated:
+        return
+    function.checked = True
+    signature = signature_of(frame, function)
+    if signature.types:
+        return
+    if any(p is None or resolve(p) == types.BROKEN for p in signature.parameters):
+        return
+    if any(isinstance(p, types.Function) and p.parameters is None for p in signature.parameters):
+        return
+    arguments = tuple(rigid(p) for p in signature.parameters if p is not None)
+    actual = Actual(arguments, tuple(None for _ in arguments))
+    before = len(frame.session.errors)
+    check_generically(frame, function, actual)
+    function.broken = len(frame.session.errors) > before
+
+
+HOOKS["check_definition"] = check_definition
+
+
+def rigid(annotation: Type) -> Type:
+    """An annotation as the type of an argument: `?` are fresh sizes."""
+    return types.map_dims(
+        annotation, lambda d: dims.symbol("?") if isinstance(d, dims.Unknown) else d
+    )
+
+
+# --- The end -------------------------------------------------------------------------------------
+
+
+def finish_session(session: Session) -> None:
+    """Raise what was found, or hand on the top-level variables that functions read."""
+    if session.errors:
+        raise CharlError(*in_order(session.diagnostics))
+    _spread_globals(session)
+
+
+def in_order(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Errors by file and place; those without a place first."""
+    files: dict[str, int] = {}
+
+    def key(item: Diagnostic) -> tuple[int, int]:
+        if item.primary is None:
+            return (-1, 0)
+        span = item.primary.span
+        return (files.setdefault(span.source.name, len(files)), span.start)
+
+    return sorted(found, key=key)
+
+
+def warnings(session: Session) -> list[Diagnostic]:
+    return [d for d in in_order(session.diagnostics) if not d.is_error]
+
+
+def _spread_globals(session: Session) -> None:
+    """A function reads the top-level variables that the functions it calls read."""
+    changed = True
+    while changed:
+        changed = False
+        for caller, callees in session.calls.items():
+            for callee in callees:
+                for variable in callee.globals:
+                    if variable not in caller.globals:
+                        caller.globals.append(variable)
+                        changed = True
