@@ -3,6 +3,12 @@
 A box is the tuple `(tag, fields...)`; the fields are the flattened leaves of the payload of variant
 `tag`, in order, and may be boxes themselves. What is not recursive is flattened away by `lower/`
 and never becomes a box.
+
+Gradients. The cotangent of a box is a box of the same type whose fields are the cotangents of its
+fields, None for those that have none yet; fields missing at its end have none either, so that the
+empty tuple is the cotangent zero of any box. It has no tag: the box itself tells. `box_part` makes
+one of a single field's cotangent, `box_whole` takes a field's cotangent out, `box_add` adds; each
+is the adjoint of another, so gradients of any order stay among them.
 """
 
 from __future__ import annotations
@@ -10,11 +16,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from charl.core.builder import Builder
+from charl.core.ir import Statement, Value
 from charl.core.op import Kind, Op, Parameter, RuleContext, declare
 from charl.ops.expect import expect_count
-from charl.types.types import INT, Box, Type, Typed
+from charl.ops.list_values import add_structures, zeros_like
+from charl.types.dtypes import DType
+from charl.types.types import INT, Box, List, Tensor, Type, Typed
 
-NO_GRADIENT = "values of recursive types carry no gradient"
+Cotangents = Sequence[Any]  # values, None for no cotangent
 
 
 def _make_rule(
@@ -56,6 +66,78 @@ def _field(box: tuple[Any, ...], *, index: int, type: Type) -> Any:
     return box[index + 1]
 
 
+def _zeros_rule(
+    ctx: RuleContext, operands: Sequence[Typed], attributes: Mapping[str, Any]
+) -> tuple[Type, ...]:
+    return (Box(attributes["name"]),)
+
+
+def _whole_rule(
+    ctx: RuleContext, operands: Sequence[Typed], attributes: Mapping[str, Any]
+) -> tuple[Type, ...]:
+    expect_count(ctx, operands, 2)
+    return (operands[1].type,)
+
+
+def _add_rule(
+    ctx: RuleContext, operands: Sequence[Typed], attributes: Mapping[str, Any]
+) -> tuple[Type, ...]:
+    _expect_box(ctx, operands[1:])
+    _expect_box(ctx, operands[:1])
+    return (operands[0].type,)
+
+
+def _part(dy: Any, *, index: int, name: str) -> tuple[Any, ...]:
+    return (*(None,) * index, dy)
+
+
+def _whole(box: tuple[Any, ...], like: Any, *, index: int) -> Any:
+    found = box[index] if index < len(box) else None
+    return zeros_like(like) if found is None else found
+
+
+# --- Gradients -----------------------------------------------------------------------------------
+
+
+def _has_cotangent(value: Value) -> bool:
+    type = value.type
+    while isinstance(type, List):
+        type = type.element
+    return isinstance(type, Box) or (
+        isinstance(type, Tensor) and isinstance(type.dtype, DType) and type.dtype.is_float
+    )
+
+
+def _name(value: Value) -> str:
+    assert isinstance(value.type, Box)
+    return value.type.name
+
+
+def _make_gradient(b: Builder, statement: Statement, cotangents: Cotangents) -> Cotangents:
+    """The cotangent of each field."""
+    (dy,) = cotangents
+    return [
+        b("box_whole", dy, field, index=index) if _has_cotangent(field) else None
+        for index, field in enumerate(statement.operands)
+    ]
+
+
+def _field_gradient(b: Builder, statement: Statement, cotangents: Cotangents) -> Cotangents:
+    """A box with the cotangent of this field alone."""
+    (dy,), (box,) = cotangents, statement.operands
+    return [b("box_part", dy, index=statement.attributes["index"], name=_name(box))]
+
+
+def _part_gradient(b: Builder, statement: Statement, cotangents: Cotangents) -> Cotangents:
+    (dy,), (field,) = cotangents, statement.operands
+    return [b("box_whole", dy, field, index=statement.attributes["index"])]
+
+
+def _whole_gradient(b: Builder, statement: Statement, cotangents: Cotangents) -> Cotangents:
+    (dy,), (box, _) = cotangents, statement.operands
+    return [b("box_part", dy, index=statement.attributes["index"], name=_name(box)), None]
+
+
 BOX = Parameter("box", Kind.VALUE)
 
 BOX_MAKE = declare(
@@ -65,11 +147,11 @@ BOX_MAKE = declare(
         (Parameter("fields", Kind.TENSORS),),
         _make_rule,
         _make,
-        no_gradient=NO_GRADIENT,
+        _make_gradient,
     )
 )
 BOX_TAG = declare(
-    Op("box_tag", "The tag of a box.", (BOX,), _tag_rule, _tag, no_gradient=NO_GRADIENT)
+    Op("box_tag", "The tag of a box.", (BOX,), _tag_rule, _tag, no_gradient="a tag is an integer")
 )
 BOX_FIELD = declare(
     Op(
@@ -78,6 +160,46 @@ BOX_FIELD = declare(
         (BOX,),
         _field_rule,
         _field,
-        no_gradient=NO_GRADIENT,
+        _field_gradient,
+    )
+)
+BOX_ZEROS = declare(
+    Op(
+        "box_zeros",
+        "The cotangent zero of any box of the type `name`.",
+        (),
+        _zeros_rule,
+        lambda name: (),
+        no_gradient="it is a constant",
+    )
+)
+BOX_PART = declare(
+    Op(
+        "box_part",
+        "The cotangent of a box of the type `name` that is `dy` at field `index`, zero elsewhere.",
+        (Parameter("dy", Kind.VALUE),),
+        _zeros_rule,
+        _part,
+        _part_gradient,
+    )
+)
+BOX_WHOLE = declare(
+    Op(
+        "box_whole",
+        "The cotangent of field `index` within that of a box; `like` is a value of its structure.",
+        (BOX, Parameter("like", Kind.VALUE)),
+        _whole_rule,
+        _whole,
+        _whole_gradient,
+    )
+)
+BOX_ADD = declare(
+    Op(
+        "box_add",
+        "The sum of two cotangents of one box.",
+        (BOX, BOX),
+        _add_rule,
+        add_structures,
+        lambda b, statement, cotangents: [cotangents[0], cotangents[0]],
     )
 )

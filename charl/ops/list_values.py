@@ -121,8 +121,10 @@ def slice_set_in_place(
 
 
 def zeros_like(value: Any) -> Any:
-    """Zeros of the structure of a run-time value."""
+    """Zeros of the structure of a run-time value; see `ops/boxes.py` for those of a box."""
     match value:
+        case tuple():
+            return ()
         case list():
             return [zeros_like(x) for x in value]
         case np.ndarray():
@@ -132,14 +134,17 @@ def zeros_like(value: Any) -> Any:
 
 
 def _add(left: Any, right: Any) -> Any:
-    if isinstance(left, list):
+    if left is None or right is None:
+        return right if left is None else left
+    if isinstance(left, list | tuple):
         longer = left if len(left) >= len(right) else right
-        together = [_add(a, b) for a, b in zip(left, right)]
+        together = type(left)([_add(a, b) for a, b in zip(left, right)])
         return together + longer[len(together) :]
     return left + right
 
 
-def add_lists(left: list[Any], right: list[Any]) -> Any:
+def add_structures(left: Any, right: Any) -> Any:
+    """Lists, or cotangents of boxes, added field by field."""
     with np.errstate(all="ignore"):
         return _add(left, right)
 

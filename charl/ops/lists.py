@@ -27,7 +27,7 @@ from charl.ops import list_values as values
 from charl.ops.expect import dtype_of, expect_count, expect_int, expect_list, integer, join_types
 from charl.types.dims import Unknown
 from charl.types.dtypes import FLOAT64
-from charl.types.types import FLOAT, INT, List, Tensor, Type, Typed, map_dims
+from charl.types.types import FLOAT, INT, Box, List, Tensor, Type, Typed, map_dims
 
 Operands = Sequence[Typed]
 Attributes = Mapping[str, Any]
@@ -145,7 +145,7 @@ def _expect_tensors(ctx: RuleContext, type: List) -> None:
     match type.element:
         case List():
             _expect_tensors(ctx, type.element)
-        case Tensor():
+        case Tensor() | Box():
             return
         case _:
             ctx.fail(f"this needs a list of numbers, but it is {type}", (0,))
@@ -155,6 +155,8 @@ def _expect_floats(ctx: RuleContext, type: List) -> None:
     match type.element:
         case List():
             _expect_floats(ctx, type.element)
+        case Box():
+            return
         case Tensor() if (dtype := dtype_of(type.element)) is None or dtype.is_float:
             return
         case _:
@@ -401,7 +403,7 @@ LIST_CONCAT = _op(
     (XS, Parameter("ys", Kind.VALUE)),
     _pair_rule,
     _of_one_result(_concat_gradient),
-    [(NUMBERS, [4.0]), (TENSORS, TENSORS), (NUMBERS, [])],
+    [(NUMBERS, [4.0]), (TENSORS, TENSORS)],
     in_place=values.concat_in_place,
 )
 LIST_ZEROS_LIKE = _op(
@@ -419,8 +421,8 @@ LIST_ADD = _op(
     (XS, Parameter("ys", Kind.VALUE)),
     _add_rule,
     _of_one_result(_add_gradient),
-    [(NUMBERS, [1.0]), (TENSORS, TENSORS), ([], NUMBERS)],
-    evaluate=values.add_lists,
+    [(NUMBERS, [1.0]), (TENSORS, TENSORS), ([1.0], NUMBERS)],
+    evaluate=values.add_structures,
 )
 LIST_ADD_AT = _op(
     "list_add_at",

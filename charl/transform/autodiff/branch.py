@@ -25,7 +25,7 @@ from charl.transform.autodiff.sweep import Sweep
 from charl.types import dims, types
 from charl.types.dims import Dim, Symbol, Unknown
 from charl.types.dtypes import DType
-from charl.types.types import List, String, Tensor
+from charl.types.types import Box, List, String, Tensor
 
 
 def reverse_if(sweep: Sweep, statement: Statement) -> None:
@@ -102,5 +102,8 @@ def placeholder(
             return empty
         case String():
             return b.constant("")
+        case Box(name):
+            nothing: Value = b("box_zeros", name=name)
+            return nothing
     missing: Value = b.emit("undefined", (), {"type": result.type})[0]
     return missing
