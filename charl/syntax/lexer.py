@@ -97,44 +97,47 @@ class _Lexer:
         self.newline = True  # a newline has been passed since the last token
 
     def run(self) -> None:
-        match_at, text, tokens, holes = PATTERN.match, self.text, self.tokens, self.holes
-        new, keywords, name = Token._make, t.KEYWORDS, t.NAME
+        """Walk the text. This loop is the hot one: it makes each token by hand."""
+        match_at, text, append, holes = PATTERN.match, self.text, self.tokens.append, self.holes
+        new, keywords, name = tuple.__new__, t.KEYWORDS, t.NAME
         position = 1 if text.startswith("\ufeff") else 0
         while True:
             match = match_at(text, position)
             assert match is not None, "PATTERN matches at every position"
             kind = match.lastgroup
-            assert kind is not None
-            start, position = match.span(kind)
+            start, position = match.span(match.lastindex or 0)
             if kind == "name":
-                word = match[kind]
-                tokens.append(
-                    new((word if word in keywords else name, word, start, position, self.newline))
-                )
-                self.newline = False
+                word = text[start:position]
                 if not word.isascii() and not word.isidentifier():
-                    tokens.pop()
                     position = self.stray(start, word)
+                    continue
+                key = word if word in keywords else name
+                append(new(Token, (key, word, start, position, self.newline)))
+                self.newline = False
             elif kind == "mark":
-                mark = match[kind]
+                mark = text[start:position]
                 if holes:
                     position = self.mark_in_hole(mark, start, position)
                 else:
-                    tokens.append(new((mark, mark, start, position, self.newline)))
+                    append(new(Token, (mark, mark, start, position, self.newline)))
                     self.newline = False
             elif kind == "newline":
                 self.newline = True
                 if holes:
                     self.unclosed_hole(start)
             elif kind == "end":
-                if len(tokens) > MAX_TOKENS:
-                    self.too_large(tokens[MAX_TOKENS])
-                if holes:
-                    self.unclosed_hole(start)
-                self.add(t.END, start, start)
+                self.finish(start)
                 return
             else:
+                assert kind is not None
                 position = self.rare(kind, start, position)
+
+    def finish(self, stop: int) -> None:
+        if len(self.tokens) > MAX_TOKENS:
+            self.too_large(self.tokens[MAX_TOKENS])
+        if self.holes:
+            self.unclosed_hole(stop)
+        self.add(t.END, stop, stop)
 
     def rare(self, kind: str, start: int, stop: int) -> int:
         """The less frequent kinds. Returns where to go on."""
