@@ -124,8 +124,13 @@ def check(source: Source, *, arguments: Sequence[str] = (), tests: bool = False)
     return check_program(source, arguments=arguments, tests=tests)
 
 
-def compile_chunk(chunk: Chunk, clock: Clock = lambda stage, seconds: None) -> Program:
-    """The optimised Core of a checked piece of top-level code."""
+def compile_chunk(
+    chunk: Chunk,
+    *,
+    warn: Callable[[Diagnostic], None] = lambda warning: None,
+    clock: Clock = lambda stage, seconds: None,
+) -> Program:
+    """The optimised Core of a checked piece of top-level code. Raises CharlError (gradients)."""
     from charl.lower.program import lower_chunk
     from charl.transform.pipeline import optimise
 
@@ -133,7 +138,7 @@ def compile_chunk(chunk: Chunk, clock: Clock = lambda stage, seconds: None) -> P
     program = lower_chunk(chunk)
     clock("lower", time.perf_counter() - start)
     start = time.perf_counter()
-    program = optimise(program)
+    program = optimise(program, warn)
     clock("optimise", time.perf_counter() - start)
     return program
 
@@ -141,6 +146,26 @@ def compile_chunk(chunk: Chunk, clock: Clock = lambda stage, seconds: None) -> P
 def compile_checked(checked: CheckedProgram) -> Program:
     """The optimised Core of a whole file."""
     return compile_chunk(checked.main)
+
+
+def warnings_of(checked: CheckedProgram) -> list[Diagnostic]:
+    """All warnings about a file and its tests, those of differentiation with them.
+
+    Raises CharlError with the errors that only differentiation finds.
+    """
+    from charl.lower.program import lower_chunk
+    from charl.transform.pipeline import optimise
+
+    found: list[Diagnostic] = list(checked.warnings)
+    errors: list[Diagnostic] = []
+    for chunk in (checked.main, *(chunk for _, chunk in checked.tests)):
+        try:
+            optimise(lower_chunk(chunk), found.append, passes=())
+        except CharlError as problem:
+            errors += problem.diagnostics
+    if errors:
+        raise CharlError(*found, *errors)
+    return found
 
 
 def run(

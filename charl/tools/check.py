@@ -37,7 +37,8 @@ def run(invocation: Invocation) -> int:
 
 def problems_of(path: str) -> tuple[Diagnostic, ...]:
     try:
-        return tuple(driver.check(driver.read_source(path), tests=True).warnings)
+        checked = driver.check(driver.read_source(path), tests=True)
+        return tuple(driver.warnings_of(checked))
     except CharlError as problem:
         return problem.diagnostics
 

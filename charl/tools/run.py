@@ -32,8 +32,9 @@ def run(invocation: Invocation) -> int:
     checked = driver.check(source, arguments=invocation.rest)
     clock = say_time if verbose else be_silent
     clock("check", time.perf_counter() - start)
-    report(checked.warnings, json=invocation.has("--json"))
-    program = driver.compile_chunk(checked.main, clock)
+    warnings = list(checked.warnings)
+    program = driver.compile_chunk(checked.main, warn=warnings.append, clock=clock)
+    report(warnings, json=invocation.has("--json"))
     start = time.perf_counter()
     driver.run(program, sys.stdout, arguments=invocation.rest, progress=ProgressBar)
     clock("run", time.perf_counter() - start)

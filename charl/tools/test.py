@@ -40,6 +40,9 @@ Exit status: 0 when all tests pass, else 1.
 """
 
 
+# A file is split between processes only for more tests than this: each has to check it again.
+FEW_TESTS = 8
+
 # The name of the outcome of a file with errors.
 UNCHECKED = "the file does not check"
 
@@ -131,7 +134,7 @@ def split(names: dict[str, dict[int, str]], jobs: int) -> list[Batch]:
     batches = []
     for path, tests in names.items():
         indices = tuple(tests)
-        size = -(-len(indices) // parts)
+        size = max(-(-len(indices) // parts), FEW_TESTS)
         batches += [
             Batch(path, indices[start : start + size]) for start in range(0, len(indices), size)
         ]

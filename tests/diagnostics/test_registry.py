@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 
 import charl
+from charl import driver
 from charl.diagnostics import registry
+from charl.diagnostics.diagnostic import CharlError
+from charl.source import Source
 
 PACKAGE = Path(charl.__file__).parent
 CODE = re.compile(r'"([EW]\d{4})"')
@@ -56,3 +61,37 @@ def test_an_unknown_code_raises() -> None:
         registry.page("E9999")
     with pytest.raises(KeyError):
         registry.title("../../E0101")
+
+
+def yielded(program: str) -> set[str]:
+    """The codes that checking a program gives, and running it when it checks."""
+    output = io.StringIO()
+    try:
+        checked = driver.check(Source("page.ch", program), tests=True)
+        codes = {warning.code for warning in checked.warnings}
+        with redirect_stdout(output):
+            driver.run(driver.compile_checked(checked), output)
+    except CharlError as problem:
+        return {diagnostic.code for diagnostic in problem.diagnostics}
+    return codes
+
+
+@pytest.mark.parametrize(("code", "program"), blocks("charl,error"))
+def test_an_example_of_an_error_yields_exactly_its_code(code: str, program: str) -> None:
+    assert yielded(program) == {code}
+
+
+@pytest.mark.parametrize(("code", "program"), blocks("charl"))
+def test_the_mend_of_a_page_is_right(code: str, program: str) -> None:
+    assert yielded(program) == set()
+
+
+def test_pages_of_what_a_program_can_do_wrong_have_an_example_and_its_mend() -> None:
+    """Codes of data, files and the command line (E06, E07) need surroundings, and describe."""
+    lacking = [
+        code
+        for code in registry.codes()
+        if code[:3] in ("E01", "E02", "E03", "E04", "E08")
+        and not {"charl,error", "charl"} <= {kind for kind, _ in BLOCK.findall(registry.page(code))}
+    ]
+    assert not lacking
