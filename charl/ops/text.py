@@ -208,7 +208,7 @@ STRING_JOIN = _text_op(
     ),
     STRING,
     _join,
-    [(["a", "b"], ", "), ([], ", "), (["a"], "")],
+    [(["a", "b"], ", "), (["a"], "")],
     surface="join",
 )
 STRING_TRIM = _text_op(
