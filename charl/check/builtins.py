@@ -138,6 +138,47 @@ def _abort(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     return abort(frame, message, node.span)
 
 
+def _equal(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
+    slots = _arguments(frame, node, ["a", "b"], 2)
+    if slots is None or slots[0] is None or slots[1] is None:
+        return broken(node)
+    left, right = supplied_expr(frame, slots[0]), supplied_expr(frame, slots[1])
+    result = HOOKS["equal_values"](frame, left, right, node.span)
+    if result is None:
+        HOOKS["compare"](frame, "==", left, right, node.span)
+        return broken(node)
+    return result  # type: ignore[no-any-return]
+
+
+def _assert_close(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
+    """Every pair of float leaves differs by at most `tolerance * (1 + |b|)`."""
+    slots = _arguments(frame, node, ["a", "b", "tolerance"], 2)
+    if slots is None or slots[0] is None or slots[1] is None:
+        return broken(node)
+    left = supplied_expr(frame, slots[0])
+    given = slots[1].value
+    kind = resolve(left.type)
+    if isinstance(given, ast.ListLiteral) and isinstance(kind, Tensor):
+        right = tensor_literal(frame, given, Tensor(kind.dtype))
+    else:
+        right = supplied_expr(frame, slots[1], kind)
+    tolerance: tree.Expr = tree.Constant(node.span, types.FLOAT, 1e-6)
+    if slots[2] is not None:
+        tolerance = coerce(
+            frame, supplied_expr(frame, slots[2], types.FLOAT), types.FLOAT, "a tolerance"
+        )
+    if BROKEN in (resolve(left.type), resolve(right.type)):
+        return broken(node)
+    close = HOOKS["library"](frame, "_is_close", [left, right, tolerance], node.span)
+    if close is None or resolve(close.type) == BROKEN:
+        return broken(node)
+    failure = error(
+        "E0509", "these are not close: {0} and {1}", node.span, "asserted here"
+    )
+    check = tree.Require(node.span, close, (shown(left), shown(right)), failure)
+    return tree.Block(node.span, UNIT, (check,), None)
+
+
 # --- Sizes ---------------------------------------------------------------------------------------
 
 
@@ -387,8 +428,7 @@ def _to_list(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     value = supplied_expr(frame, slots[0])
     kind = resolve(value.type)
     if isinstance(kind, Tensor) and kind.shape:
-        made = HOOKS["library"](frame, "_tensor_to_list", [value], node.span)
-        return made if made is not None else broken(node)
+        return apply_op(frame, REGISTRY["list_unstack"], [value], {}, node.span)
     value = as_list(frame, value)
     if isinstance(resolve(value.type), List) or kind in (BROKEN, NEVER):
         return value
@@ -850,6 +890,13 @@ BUILTINS = (
     Builtin("print", _print, 'print(values..., end: "\\n"): values separated by spaces.'),
     Builtin("str", _str, "str(x): the text that print shows."),
     Builtin("abort", _abort, "abort(message): stop the program with an error."),
+    Builtin("equal", _equal, "equal(a, b): one bool, whether two values are equal in every part."),
+    Builtin(
+        "assert_close",
+        _assert_close,
+        "assert_close(a, b, tolerance: 1e-6): stop unless all floats are close, absolutely or "
+        "relatively.",
+    ),
     Builtin("len", _len, "len(x): elements of a list, characters of a string, rows of a tensor."),
     Builtin("shape", _shape, "shape(x): the sizes of a tensor's axes."),
     Builtin("size", _size, "size(x, axis): the size of one axis; without axis, of all together."),

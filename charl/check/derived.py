@@ -206,7 +206,7 @@ def _with_call(result: tree.Expr, change: object) -> tree.Expr:
         return change(result)  # type: ignore[no-any-return]
     if isinstance(result, tree.Block):
         statements = list(result.statements)
-        for i, item in enumerate(statements):
+        for item in statements:
             if isinstance(item, tree.Let) and _call_in(item.value) is not None:
                 changed = _with_call(item.value, change)
                 item.value, item.variable.type = changed, changed.type
@@ -233,6 +233,8 @@ def _call_in(expr: tree.Expr) -> tree.Call | None:
 
 def _gradient(frame: Frame, derived: Derived, result: tree.Expr, span: Span) -> tree.Expr:
     call = _call_in(result)
+    if call is None and frame.session.errors:
+        return tree.Constant(span, BROKEN, None)
     if call is None:
         return frame.error(
             "E0405",

@@ -421,14 +421,14 @@ def equal_values(frame: Frame, left: tree.Expr, right: tree.Expr, span: Span) ->
             return result
         case types.String(), types.String():
             return _compare_strings(frame, "==", left, right, span)
-        case (types.Tuple(), types.Tuple()) if len(a.items) == len(b.items):
-            return _all_equal(frame, left, right, list(a.items), list(b.items), span)
-        case (types.Array(), types.Array()) if a.length == b.length:
-            n = a.length
-            return _all_equal(frame, left, right, [a.element] * n, [b.element] * n, span)
+        case (types.Tuple() | types.Array()), (types.Tuple() | types.Array()):
+            first, second = _listed(a), _listed(b)
+            if len(first) != len(second):
+                return None if isinstance(a, types.Tuple) else tree.Constant(span, BOOL, False)
+            return _all_equal(frame, left, right, first, second, span)
         case (types.Struct(), types.Struct()) if a.declaration is b.declaration:
-            first, second = fields_of_struct(frame, a), fields_of_struct(frame, b)
-            return _all_equal(frame, left, right, list(first), list(second), span)
+            fields = fields_of_struct(frame, a), fields_of_struct(frame, b)
+            return _all_equal(frame, left, right, list(fields[0]), list(fields[1]), span)
         case (types.Enum(), types.Enum()) if a.declaration is b.declaration:
             if a.recursive:
                 return _call_library(frame, "_enums_equal", [left, right], span)
@@ -440,6 +440,12 @@ def equal_values(frame: Frame, left: tree.Expr, right: tree.Expr, span: Span) ->
             return None
     kind = coerce(frame, right, a).type if a == b else None
     return None if kind is None else tree.Constant(span, BOOL, True)
+
+
+def _listed(kind: types.Tuple | types.Array) -> list[Type]:
+    if isinstance(kind, types.Tuple):
+        return list(kind.items)
+    return [kind.element] * kind.length
 
 
 def _all_equal(
@@ -507,3 +513,4 @@ def _call_library(
 
 
 HOOKS["library"] = _call_library
+HOOKS["equal_values"] = equal_values

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from charl.check import tree
 from charl.check.broadcasting import CannotBroadcast, stretch_together
 from charl.check.declarations import Static, StaticType, Variant
-from charl.check.dispatch import check_expr
+from charl.check.dispatch import HOOKS, check_expr
 from charl.check.frame import Frame
 from charl.check.infer import coerce, mismatch, resolve, unify_dtypes
 from charl.check.known import Choice, known, known_dim
@@ -113,6 +113,8 @@ def apply_op(
     if NEVER in kinds:
         statements = tuple(tree.Evaluate(o.span, o) for o in operands)
         return tree.Block(span, NEVER, statements, None)
+    for operand, kind in zip(operands, kinds):
+        operand.type = kind  # with the dtypes found so far: rules look at them
     listed = list(operands)
     try:
         if op.elementwise:
@@ -214,6 +216,13 @@ def _attribute(
         return parameter.default
     if parameter.kind is Kind.DTYPE:
         return dtype_argument(frame, slot)
+    entry = None
+    if isinstance(slot.value, ast.Expr):
+        entry = HOOKS["static"](frame, slot.value)
+        if is_none(frame, slot.value):
+            return parameter.default
+    if isinstance(entry, Static) and isinstance(entry.value, Choice):
+        return parameter.default
     expr = supplied_expr(frame, slot)
     value = attribute_value(parameter.kind, known(expr), parameter.default)
     if value is _INVALID and resolve(expr.type) != BROKEN:
@@ -428,14 +437,14 @@ def _has_class(kind: Tensor, name: str) -> bool:
     if isinstance(dtype, DTypeVariable):
         if name == "float":
             dtype.float_only = True
-        elif name in dtypes.BY_NAME:
-            return unify_dtypes(dtype, dtypes.BY_NAME[name])
         elif name == "int":
             return not dtype.float_only
+        elif name not in _CLASSES:
+            return unify_dtypes(dtype, dtypes.BY_NAME[name])
         return name != "bool"
-    if name in dtypes.BY_NAME:
-        return dtype == dtypes.BY_NAME[name]
-    return bool(_CLASSES[name](dtype))
+    if name in _CLASSES:
+        return bool(_CLASSES[name](dtype))
+    return dtype == dtypes.BY_NAME[name]
 
 
 def _wrong_class(frame: Frame, shown: str, operand: tree.Expr, name: str) -> None:

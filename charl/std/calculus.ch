@@ -33,7 +33,7 @@ fn jacobian(f) {
         } else {
             let rows = []
             for i in 0..len(f(x)) { rows.push(grad(|z| f(z)[i])(x)) }
-            stack(rows)
+            tensor(rows)
         }
     }
 }

@@ -53,3 +53,25 @@ enum Result[T, E] {
 
 /// The argument itself: the activation of a layer that has none.
 fn identity(x) { x }
+
+fn _lists_equal(a, b) {
+    if len(a) != len(b) { return false }
+    for i in 0..len(a) {
+        if not equal(a[i], b[i]) { return false }
+    }
+    true
+}
+
+fn _is_close(a, b, tolerance: float) {
+    let close = true
+    for gap in parameters(map(|x, y| _gap(x, y), a, b)) {
+        if not all(gap as float <= tolerance) { close = false }
+    }
+    close
+}
+
+/// The difference of two tensors, relative where they are large; 0 where they are the same, also
+/// both infinite or both not a number.
+fn _gap(x, y) {
+    where((x == y) or (is_nan(x) and is_nan(y)), zeros_like(x), abs(x - y) / (1.0 + abs(y)))
+}
