@@ -133,8 +133,8 @@ class CommentLayout:
         `one`: a single element keeps its comma (a tuple). `fill`: as many as fit on each line.
         """
         rows, tail = self.rows(elements, *region)
-        if not rows and not tail:
-            return opening + closing
+        if not rows and all(is_inline(comment) for comment in tail):
+            return opening + " ".join(comment.text for comment in tail) + closing
         if tail or any(row.before or row.trailing for row in rows):
             lines: list[Document] = []
             for row in rows:
@@ -201,6 +201,11 @@ class CommentLayout:
             if depth == 0:
                 return token.start
         return len(self.text)
+
+
+def is_inline(comment: ast.Comment) -> bool:
+    """Whether a comment may stand within a line."""
+    return comment.block and "\n" not in comment.text
 
 
 def trailing(row: Row) -> list[Document]:

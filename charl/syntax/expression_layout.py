@@ -22,6 +22,8 @@ from charl.syntax.layout import (
     join,
     render,
 )
+from charl.syntax.lexer import DIVISOR, PROSE
+from charl.syntax.tokens import KEYWORDS
 from charl.syntax.type_layout import TypeLayout
 
 _OPERATIONS = ast.Binary | ast.Unary | ast.Comparison | ast.Range | ast.Cast
@@ -160,21 +162,27 @@ class ExpressionLayout(TypeLayout):
             links.append(left)
         links.reverse()
         pipe = level == p.PIPE
-        parts: list[Document] = []
-        for link in links:
+        divided = [link.operator == "//" for link in links] + [False]
+        first = self.left(links[0].left, level, links[0])
+        parts: list[Document] = [dividend(first) if divided[0] else first]
+        for index, link in enumerate(links):
+            operand = self.right(link.right, level + 1)
+            if divided[index + 1]:
+                operand = dividend(operand)
+            if divided[index]:  # never at a line's end or start, where it would be a comment
+                parts[-1] = [parts[-1], " // ", divisor(operand)]
+                continue
             own, trailing, prefix = self.gap_comments(link.left.span.stop, link.right.span.start)
-            operand = [*prefix, self.right(link.right, level + 1)]
             if pipe:
-                parts += [*trailing, SPACE, *own, "|> ", operand]
-            elif level in (p.SUM, p.PRODUCT):  # as many on a line as fit
-                parts.append(Group([f" {link.operator}", *trailing, SPACE, *own, operand]))
+                part = [*trailing, SPACE, *own, "|> ", *prefix, operand]
             else:
-                parts += [f" {link.operator}", *trailing, SPACE, *own, operand]
+                part = [f" {link.operator}", *trailing, SPACE, *own, *prefix, operand]
+            # Sums and products put as many operands on a line as fit.
+            parts.append(Group(part) if level in (p.SUM, p.PRODUCT) else part)
         broken = pipe and any(
             self.breaks(link.left.span.stop, link.operator_span.start) for link in links
         )
-        first = self.left(links[0].left, level, links[0])
-        return Group([first, Indent(parts)], broken=broken)
+        return Group([parts[0], Indent(parts[1:])], broken=broken)
 
     def gap_comments(
         self, start: int, stop: int
@@ -304,6 +312,23 @@ def is_link(left: ast.Expr, whole: ast.Binary, level: int) -> bool:
         and p.INFIX[left.operator] == level
         and left.span.start == whole.span.start
     )
+
+
+def dividend(document: Document) -> Document:
+    """What stands before `//`, which divides only behind a name, a number or a bracket."""
+    text = render(document)
+    last = text.rsplit(None, 1)[-1]
+    if text.endswith((")", "]")) or (last[-1:].isalnum() and last not in KEYWORDS):
+        return document
+    return ["(", document, ")"]
+
+
+def divisor(document: Document) -> Document:
+    """What stands behind `//`, in parentheses where it would be taken for a comment."""
+    text = render(document, width=1_000_000)
+    if DIVISOR.match(text) and not PROSE.match(text):
+        return document
+    return ["(", document, ")"]
 
 
 def base_of(node: ast.Call | ast.Index | ast.Field) -> ast.Expr:

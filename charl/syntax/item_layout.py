@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from charl.syntax import ast
 from charl.syntax import precedence as p
 from charl.syntax.comment_layout import Element, trailing
-from charl.syntax.layout import HARD, SOFT, SPACE, Document, Group, IfBroken, Indent, join
+from charl.syntax.layout import (
+    HARD,
+    SOFT,
+    SPACE,
+    Document,
+    Group,
+    IfBroken,
+    Indent,
+    is_hard,
+    join,
+    render,
+)
 from charl.syntax.statement_layout import StatementLayout
 
 Member = ast.FieldDeclaration | ast.Function | ast.Initialiser | ast.Variant
@@ -55,7 +66,7 @@ class ItemLayout(StatementLayout):
         result: list[Document] = []
         stop = node.body.span.start
         if node.result is not None:
-            result = [" -> ", self.type(node.result)]
+            result = [" -> ", self.flat(self.type(node.result))]
             stop = node.result.span.start
         start = node.generics[-1].span.stop if node.generics else node.name.span.stop
         return Group(
@@ -69,6 +80,10 @@ class ItemLayout(StatementLayout):
                 self.block(node.body),
             ]
         )
+
+    def flat(self, document: Document) -> Document:
+        """On one line if it can be, so that what stands before it breaks instead."""
+        return document if is_hard(document) else render(document, width=1_000_000)
 
     def members(
         self,

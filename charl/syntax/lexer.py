@@ -6,10 +6,10 @@ hand: block comments, which nest, and formatted strings, whose holes `{...}` hol
 which may hold formatted strings again. For these the lexer keeps a stack of open holes and
 reads the text between holes with a second pattern.
 
-`//` is both a comment and floor division. It divides when it stands right behind a value, with
-the same spacing on both sides (none, or one space), and something that can be a divisor follows;
-two adjacent words cannot, so `x = 3 // three of them` is a comment still. The formatter sets
-trailing comments off by two spaces, after which `//` is never a division.
+`//` is both a comment and floor division. It divides when it stands behind a value with the same
+spacing on both sides (none, or one space) and a divisor follows. What cannot be a program is a
+comment still: `x = 3 // three of them`. The formatter sets trailing comments off by two spaces,
+after which `//` never divides.
 """
 
 from __future__ import annotations
@@ -51,11 +51,18 @@ FORMAT_SPEC = re.compile(r'[^{}"\n]*+')
 BLOCK_MARK = re.compile(r"/\*|\*/")
 SINGLE_QUOTED = re.compile(r"'(?:[^'\\\n]++|\\[^\n])*+'")
 
-# What can be a divisor: the start of an operand, but not two words in a row (prose), where the
-# second word is no operator.
-DIVISOR = re.compile(
-    r"(?![\w.]++[ ]++(?!(?:and|or|in|as|step|if|else)\b)[\w\"'])"
-    r"(?!(?:and|or|in|as|if|else|not|with|for|while)\b)[\w(\[\"-]"
+# What can stand behind a floor division: an operand, unless what comes cannot be a program, such as
+# two words in a row of which the second is no operator, or a word at the end of a sentence.
+DIVISOR = re.compile(r"(?!(?:and|or|in|as|if|else|not|with|for|while|match)\b)(?:[\w(\[]|-[\w(\[])")
+PROSE = re.compile(
+    r"""(?!query\b)[\w.]++(?:
+        [ ]++(?!(?:and|or|in|as|step|not|for)\b)[\w"']  # two words
+      | [ ]++=(?!=)
+      | (?<=\.)(?=\s|\Z)
+      | :(?=\s|\Z)
+      | [?!'\u2019]
+    )""",
+    re.VERBOSE,
 )
 _VALUE_ENDS = frozenset((t.NAME, t.INT, t.FLOAT, ")", "]"))
 
@@ -207,13 +214,13 @@ class _Lexer:
         after = start + 2
         if text.startswith("=", after):
             return before in ("", " ") and not text.startswith(("==", "=/"), after)
-        if before == "":
-            return DIVISOR.match(text, after) is not None
-        return (
-            before == " "
-            and text[after : after + 1] == " "
-            and (DIVISOR.match(text, after + 1) is not None)
-        )
+        if before == " " and text[after : after + 1] == " ":
+            after += 1
+        elif before != "":
+            return False
+        if DIVISOR.match(text, after) is None:
+            return False
+        return bool(self.holes) or PROSE.match(text, after) is None
 
     def block_comment(self, start: int) -> int:
         depth, position = 0, start

@@ -27,6 +27,9 @@ class StatementLayout(ExpressionLayout):
         if node.result is not None:
             statements.append(node.result)
         moved = [] if before is None else self.take(before, node.span.start)
+        inside = self.inline_only(node) if not statements and not moved else ""
+        if inside:
+            return ["{ ", inside, " }"]
         elements = [(s.span.start, s.span.stop, self.line(s)) for s in statements]
         lines = self.lines(elements, node.span.start, node.span.stop)
         lines = [(False, comment.text) for comment in moved] + lines
@@ -36,6 +39,13 @@ class StatementLayout(ExpressionLayout):
         if len(lines) == len(elements) == 1 and not self.breaks(node.span.start, first):
             return ["{", Indent([SPACE, lines[0][1]]), SPACE, "}"]
         return self.braced(lines)
+
+    def inline_only(self, node: ast.Block) -> str:
+        """The comments of an empty block, if they may stand on one line with its braces."""
+        start, stop = node.span.start, node.span.stop
+        if self.breaks(start, stop) or "//" in self.text[start:stop]:
+            return ""
+        return " ".join(comment.text for comment in self.take(start, stop))
 
     def line(self, node: ast.Statement | ast.Expr) -> Document:
         return self.statement(node) if isinstance(node, ast.Statement) else self.expression(node)
