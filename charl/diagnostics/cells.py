@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 TAB = "    "
 ELLIPSIS = "..."
+LONGEST_TOLD = 1000
 
 # Bidirectional embeddings, overrides and isolates ("Trojan Source", Boucher and Anderson 2021).
 DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
@@ -59,6 +60,16 @@ def shown_text(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c == "\n" else shown(c) for c in text)
+
+
+def told(text: str) -> str:
+    """A sentence of ours made safe for the terminal, whatever names of the user's are in it.
+
+    A name of a megabyte is told by its two ends.
+    """
+    if len(text) > 2 * LONGEST_TOLD:
+        text = text[:LONGEST_TOLD] + ELLIPSIS + text[-LONGEST_TOLD:]
+    return shown_text(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from charl.diagnostics.cells import shown_text
+from charl.diagnostics.cells import told
 from charl.diagnostics.diagnostic import Diagnostic, Frame, Label
 from charl.diagnostics.snippet import Mark, Row, layout, place, visible_span
 from charl.source import Source, Span
@@ -58,7 +58,7 @@ def summary(diagnostics: Sequence[Diagnostic]) -> str:
 
 def place_name(span: Span) -> str:
     """`file:line:column` of what a reader sees of the span."""
-    return shown_text(str(visible_span(span)))
+    return told(str(visible_span(span)))
 
 
 def _lines(diagnostic: Diagnostic, colour: bool, width: int) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _paint(row: Row, severity: str, colour: bool) -> str:
 
 
 def _rows(diagnostic: Diagnostic, severity: str, width: int) -> Iterator[Row]:
-    message = shown_text(diagnostic.message)
+    message = told(diagnostic.message)
     yield [(f"{severity}[{diagnostic.code}]", severity), (f": {message}", "message")]
     snippets = _snippets(diagnostic)
     gutter = max((mark.last_line for _, _, marks in snippets for mark in marks), default=0)
@@ -114,7 +114,7 @@ def _snippets(diagnostic: Diagnostic) -> list[tuple[Source, Span, list[Mark]]]:
 
 
 def _remark(kind: str, text: str, gutter: int) -> Iterator[Row]:
-    first, *rest = shown_text(text).split("\n")
+    first, *rest = told(text).split("\n")
     margin = " " * (gutter + 1)
     yield [(margin + "= ", "gutter"), (f"{kind}:", kind), (f" {first}", "")]
     for line in rest:
@@ -154,7 +154,7 @@ def _cycle(frames: Sequence[Frame], index: int) -> tuple[int, int]:
 
 
 def _frame_name(frame: Frame) -> str:
-    what = shown_text(frame.what).removeprefix("in ")
+    what = told(frame.what).removeprefix("in ")
     return f"`{what}`" if what.removeprefix("fn ").isidentifier() else what
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from charl.diagnostics.cells import Window, shown_text, window
+from charl.diagnostics.cells import Window, told, window
 from charl.diagnostics.diagnostic import Label
 from charl.source import Source, Span
 
@@ -209,7 +209,7 @@ def edge_row(bars: Row, lane: int, edge: int, mark: Mark, corner: str, text: str
         cells[column] = ("_", mark.style)
     cells[LANE * lane] = (corner, mark.style)
     cells = [*cells[:edge], (mark.underline, mark.style)]
-    lines = shown_text(text).split("\n") if text else [""]
+    lines = told(text).split("\n") if text else [""]
     return [*cells, (" " + " ".join(lines) if text else "", mark.style)]
 
 
@@ -233,7 +233,7 @@ def label_rows(marks: Sequence[Mark], view: Window) -> list[Row]:
     rows = [canvas]
     if spoken and spoken[-1][1] >= len(canvas):
         _, _, last = spoken.pop()
-        first, *rest = shown_text(last.text).split("\n")
+        first, *rest = told(last.text).split("\n")
         inline = len(canvas) + 1
         canvas.append((" " + first, last.style))
         rows += [[*bars_at(spoken, inline), (text, last.style)] for text in rest]
@@ -241,7 +241,7 @@ def label_rows(marks: Sequence[Mark], view: Window) -> list[Row]:
         rows.append(bars_at(spoken, spoken[-1][0] + 1))
     while spoken:
         start, _, mark = spoken.pop()
-        for text in shown_text(mark.text).split("\n"):
+        for text in told(mark.text).split("\n"):
             rows.append([*bars_at(spoken, start), (text, mark.style)])
     return rows
 

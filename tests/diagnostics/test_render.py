@@ -238,6 +238,14 @@ def test_long_lines_are_windowed_around_the_label() -> None:
     assert under.index("^") == line.index("@")
 
 
+def test_a_name_of_a_megabyte_is_told_by_its_ends() -> None:
+    text = source("x" * 1_000_000 + "\n")
+    shown = render(
+        [error("E0201", f"no `{text.text}`", Span(text, 0, 1_000_000), text.text)], colour=False
+    )
+    assert len(shown) < 5000 and shown.startswith("error[E0201]: no `xxx")
+
+
 def test_labels_too_far_apart_on_a_long_line_are_shown_apart() -> None:
     text = source("<" + "x" * 500 + ">\n")
     shown = render(
