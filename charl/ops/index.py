@@ -282,7 +282,8 @@ def _mask_scatter(values: Array, mask: Array) -> Array:
 def _mask_scatter_gradient(
     b: Builder, dy: Value, values: Value, mask: Value, y: Value
 ) -> Cotangents:
-    return b("mask_select", dy, mask), None
+    chosen = b("mask_select", dy, mask)  # as many as there are values, which its type cannot say
+    return b("reshape", chosen, *b.sizes(values)), None
 
 
 def _mask_scatter_samples() -> Sequence[Sample]:

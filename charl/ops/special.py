@@ -24,7 +24,6 @@ import numpy as np
 from charl.core.builder import Builder
 from charl.core.ir import Value
 from charl.core.op import Kind, Op, Parameter, RuleContext, Sample, declare
-from charl.ops import scalars
 from charl.ops.declare import (
     Cotangents,
     check_dtypes,
@@ -216,13 +215,11 @@ def _lgamma(x: Array) -> Array:
     return np.where(np.isnan(x), x, result)
 
 
-LGAMMA = in_float64(_lgamma)
 elementwise(
     "lgamma",
     "The logarithm of the magnitude of the gamma function; infinite at 0, -1, -2...",
-    LGAMMA,
+    in_float64(_lgamma),
     dtype="float",
-    float64=scalars.ieee(math.lgamma, LGAMMA),
     gradient=times(lambda b, x, y: b("digamma", x)),
     samples=unary(0.2, 5, 0.5, 1.5, 2.5, 9.5, 30.0, -0.5, -3.7),
 )
@@ -250,11 +247,10 @@ def _digamma(x: Array) -> Array:
     return np.where(pole, NAN, np.where(negative, total - cotangent, total))
 
 
-DIGAMMA_ARRAY = in_float64(_digamma)
 elementwise(
     "digamma",
     "The derivative of lgamma; NaN at 0, -1, -2...",
-    DIGAMMA_ARRAY,
+    in_float64(_digamma),
     dtype="float",
     gradient=times(lambda b, x, y: b("polygamma", x, order=1)),
     samples=unary(0.2, 5, 1.4616321449683622, 9.5, 30.0, -0.5, -3.7),
