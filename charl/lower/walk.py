@@ -1,0 +1,51 @@
+"""The typed tree as a tree: the children of any node, and a node with its children changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Any, TypeVar
+
+from charl.check.tree import Expr, Statement
+
+Node = Expr | Statement
+N = TypeVar("N", bound=Node)
+
+
+@dataclass(eq=False, slots=True)
+class Undefined(Expr):
+    """A value that nobody reads: what stands where control has left. Made by `exits.py`."""
+
+
+@cache
+def _field_names(kind: Hashable) -> tuple[str, ...]:
+    assert isinstance(kind, type)
+    return tuple(f.name for f in fields(kind) if f.name not in ("span", "type"))
+
+
+def _names_in(node: Node) -> tuple[str, ...]:
+    kind: Hashable = type(node)  # type: ignore[assignment]
+    return _field_names(kind)
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The expressions and statements directly inside a node, in order of evaluation."""
+    for name in _names_in(node):
+        match getattr(node, name):
+            case Expr() | Statement() as child:
+                yield child
+            case tuple() as several:
+                yield from (c for c in several if isinstance(c, Expr | Statement))
+
+
+def map_children(node: N, change: Callable[[Expr], Expr]) -> N:
+    """The node with each expression directly inside it changed."""
+    changed: dict[str, Any] = {}
+    for name in _names_in(node):
+        match getattr(node, name):
+            case Expr() as child:
+                changed[name] = change(child)
+            case tuple() as several if any(isinstance(c, Expr) for c in several):
+                changed[name] = tuple([change(c) if isinstance(c, Expr) else c for c in several])
+    return replace(node, **changed)
