@@ -83,7 +83,7 @@ assert safe_divide(7, 0).unwrap_or(-1) == -1
 // --- Tensors: dtype and shape are part of the type -----------------------------------------------
 
 let m: float32[2, 3] = [[1, 2, 3], [4, 5, 6]]
-assert shape(m) == (2, 3)
+assert shape(m) == [2, 3]
 assert sum(m) == 21
 assert all(m[1] == [4, 5, 6]) and m[0, -1] == 3
 assert all(m[.., 0..2] == [[1, 2], [4, 5]])
@@ -120,7 +120,7 @@ model Net {
     }
 }
 let net = Net(seed: 1)
-assert shape(net(ones([5, 2]))) == (5, 1)
+assert shape(net(ones([5, 2]))) == [5, 1]
 assert count_parameters(net) == 2 * 8 + 8 + 8 + 1
 
 // The gradient of a model is a model, and models add and scale like vectors.

@@ -89,7 +89,7 @@ fn sort_by(xs, key) { sort_with(xs, |a, b| key(a) < key(b)) }
 /// The elements in the order that `before(a, b)` ("a stands before b") describes; elements of which
 /// neither stands before the other keep their order. Merge sort, bottom up.
 fn sort_with(xs, before) {
-    let result = xs
+    let result = to_list_of(xs)
     let width = 1
     while width < len(xs) {
         let merged = []

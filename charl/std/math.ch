@@ -16,10 +16,10 @@ const inf = 1e308 * 10
 const nan = inf - inf
 
 /// The logarithm to base 2, any shape.
-fn log2(x) { log(x) * 1.4426950408889634 }
+fn log2(x) { log(x) / 0.6931471805599453 }
 
 /// The logarithm to base 10, any shape.
-fn log10(x) { log(x) * 0.4342944819032518 }
+fn log10(x) { log(x) / 2.302585092994046 }
 
 /// 2 to the power of `x`, any shape.
 fn exp2(x) { 2 ** x }

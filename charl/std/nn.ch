@@ -227,9 +227,9 @@ model MultiHeadAttention[D, H] {
 
     fn forward(x: float32[B, T, D]) -> float32[B, T, D] {
         let (queries, keys, values) = (
-            _heads(to_queries(x)),
-            _heads(to_keys(x)),
-            _heads(to_values(x)),
+            self._heads(to_queries(x)),
+            self._heads(to_keys(x)),
+            self._heads(to_values(x)),
         )
         let mixed = if causal {
             attention(queries, keys, values, causal: true)
