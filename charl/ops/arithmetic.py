@@ -19,17 +19,24 @@ from charl.core.ir import Value
 from charl.core.op import Sample
 from charl.ops import scalars
 from charl.ops.declare import LEVELS, Cotangents, chosen, dtype_of, elementwise, times
-from charl.ops.faults import division_by_zero
+from charl.ops.faults import division_by_zero, limits
 from charl.ops.samples import binary, edge, integers, unary, whole
 from charl.types.dims import Dim, Known, Unknown, floor_divide, modulo
+from charl.types.dtypes import INT64
+
+LOW, HIGH = limits(INT64)
 
 
 def dim_of(compute: Callable[..., Known]) -> Callable[..., Dim | None]:
-    """The dim of integer arithmetic, known when the operands' dims are."""
+    """The dim of integer arithmetic, known when the operands' dims are, and none where it would
+    overflow: then the statement itself must run, and stop the program."""
 
     def dim(*parts: Dim | None) -> Dim | None:
         known = [p for p in parts if p is not None and not isinstance(p, Unknown)]
-        return compute(*known) if len(known) == len(parts) else None
+        if len(known) < len(parts):
+            return None
+        result = compute(*known)
+        return None if isinstance(result, int) and not LOW <= result <= HIGH else result
 
     return dim
 
