@@ -85,23 +85,29 @@ def concat_in_place(left: list[Any], right: list[Any]) -> list[Any]:
 
 
 def slice_range(length: int, start: int, stop: int, step: int, what: str) -> range:
-    """The positions of `start..stop step`, or fault E0502. `what` is `list` or `text`."""
+    """The places `start..stop step`, all within the length, or fault E0502.
+
+    Ends are counted from the front: whoever reads `xs[-2..]` has added the length. A stop of -1
+    ends before the first element, a stop past the last step is no harm. `what` is `list` or `text`.
+    """
     if step == 0:
         raise Fault("E0502", "the step of a slice cannot be 0")
-    low, high = (0, length) if step > 0 else (-1, length - 1)
-    bounds = []
-    for written in (start, stop):
-        place = written + length if written < 0 else written
-        if not low <= place <= high:
-            size = f"{length} {'element' if length == 1 else 'elements'}"
-            size = size if what == "list" else size.replace("element", "character")
-            raise Fault(
-                "E0502",
-                f"the slice {start}..{stop} is out of bounds: the {what} has {size}",
-                helps=("a slice is never cut short silently; bound it with `min` if it may be",),
-            )
-        bounds.append(place)
-    return range(bounds[0], bounds[1], step)
+    places = range(start, stop, step)
+    if places:
+        lowest, highest = min(places[0], places[-1]), max(places[0], places[-1])
+        inside = lowest >= 0 and highest < length
+    else:  # it stands before or behind an element
+        lowest = highest = start
+        inside = 0 <= start <= length if step > 0 else -1 <= start < length
+    if inside:
+        return places
+    unit = "element" if what == "list" else "character"
+    size = f"{length} {unit}{'' if length == 1 else 's'}"
+    if lowest < 0:
+        message = f"the slice begins {-lowest} before the start of the {what}, which has {size}"
+    else:
+        message = f"the slice reaches index {highest}, but the {what} has {size}"
+    raise Fault("E0502", message, helps=("a slice is never cut short: bound it with `minimum`",))
 
 
 def take_slice(xs: list[Any], start: int, stop: int, step: int) -> list[Any]:
@@ -137,8 +143,8 @@ def _add(left: Any, right: Any) -> Any:
     if left is None or right is None:
         return right if left is None else left
     if isinstance(left, list | tuple):
-        longer = left if len(left) >= len(right) else right
-        together = type(left)([_add(a, b) for a, b in zip(left, right)])
+        longer: Any = left if len(left) >= len(right) else right
+        together: Any = type(left)([_add(a, b) for a, b in zip(left, right)])
         return together + longer[len(together) :]
     return left + right
 

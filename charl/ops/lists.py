@@ -2,8 +2,9 @@
 
 A list is a Python list at run time. `evaluate` copies, `in_place` overwrites its first operand
 (the compiler chooses it where nobody else can see the list). Indices count from the end when they
-are negative and are never clamped; what lies outside is fault E0502. Slices are half-open; with a
-negative step they run downwards, and a stop of `-(length + 1)` stands before the first element.
+are negative and are never clamped; what lies outside is fault E0502. The ends of slices count from
+the front: whoever reads `xs[-2..]` has added the length, as for tensors. Slices are half-open; with
+a negative step they run downwards, and a stop of -1 ends before the first element.
 
 Gradients. The cotangent of a list of float tensors (or of such lists) is a list of the same
 structure, so every adjoint is itself a list op and can be differentiated again. Reading an element
@@ -385,7 +386,7 @@ LIST_SLICE = _op(
     (XS, integer("start"), integer("stop"), integer("step")),
     _slice_rule,
     _of_one_result(_slice_gradient),
-    [(NUMBERS, 0, 3, 2), (NUMBERS, 1, 1, 1), (NUMBERS, -1, -4, -1), (TENSORS, 1, 3, 1)],
+    [(NUMBERS, 0, 3, 2), (NUMBERS, 1, 1, 1), (NUMBERS, 2, -1, -1), (TENSORS, 1, 3, 1)],
     evaluate=values.take_slice,
 )
 LIST_SLICE_SET = _op(
@@ -394,7 +395,7 @@ LIST_SLICE_SET = _op(
     (XS, VALUE, integer("start"), integer("stop"), integer("step")),
     _slice_set_rule,
     _of_one_result(_slice_set_gradient),
-    [(NUMBERS, [8.0, 9.0], 0, 3, 2), (TENSORS, [TENSOR], -1, 3, 1)],
+    [(NUMBERS, [8.0, 9.0], 0, 3, 2), (TENSORS, [TENSOR], 2, 3, 1)],
     in_place=values.slice_set_in_place,
 )
 LIST_CONCAT = _op(

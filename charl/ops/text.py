@@ -1,6 +1,6 @@
 """Strings: sequences of Unicode characters (code points), counted from 0.
 
-Indices and slices follow lists: negative ones count from the end, what lies outside is E0502.
+Indices and slices follow lists: negative indices count from the end, what lies outside is E0502.
 Numbers are read in decimal, as Charl writes them; a text that is not wholly a number, or whose
 number does not fit, is E0530.
 `show` and `format`, the way back from values to text, stand in `show.py` and `formats.py`.
@@ -44,7 +44,7 @@ def _index(s: str, i: int) -> str:
 def _slice(s: str, start: int, stop: int, step: int) -> str:
     places = slice_range(len(s), start, stop, step, "text")
     if step == 1:
-        return s[places.start : places.stop]
+        return s[start : max(start, stop)]
     return "".join([s[place] for place in places])
 
 
@@ -155,7 +155,7 @@ STRING_SLICE = _text_op(
     (S, integer("start"), integer("stop"), integer("step")),
     STRING,
     _slice,
-    [("abcdef", 1, 4, 1), ("abcdef", -1, -7, -2), ("", 0, 0, 1)],
+    [("abcdef", 1, 4, 1), ("abcdef", 5, -1, -2), ("", 0, 0, 1)],
 )
 STRING_EQ = _text_op(
     "string_eq", "Equality.", (S, text("t")), BOOL, lambda s, t: s == t, [*PAIRS, ("a", "a")]
