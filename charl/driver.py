@@ -187,14 +187,18 @@ def run(
 
 @contextmanager
 def world(
-    arguments: Sequence[str] = (), progress: Callable[[], Bar] | None = None
+    arguments: Sequence[str] = (),
+    progress: Callable[[], Bar] | None = None,
+    output: TextIO | None = None,
 ) -> Iterator[None]:
     """What a program finds around it while it runs; the bars it left open are closed after."""
     from charl.ops.world import WORLD, SilentBar
 
+    before = WORLD.arguments, WORLD.progress, WORLD.output
     WORLD.arguments, WORLD.progress = arguments, progress or SilentBar
+    WORLD.output = output
     try:
         yield
     finally:
         WORLD.finish()
-        WORLD.arguments, WORLD.progress = (), SilentBar
+        WORLD.arguments, WORLD.progress, WORLD.output = before

@@ -36,6 +36,7 @@ LAYERS = (
     "std",
     "driver",
     "python_values",
+    "kept",
     "api",
     "tools",
 )

@@ -1,0 +1,199 @@
+"""Checking piece by piece: a REPL's entries, and calls of a file's functions from Python.
+
+An `Incremental` is one module that grows. Each piece is checked against what is there now: items
+stay (a new one of the same name takes the place of the old), and every top-level variable comes
+with the type and the known value it has at this moment, because the pieces before have already run.
+Function instances are made anew for each piece: what they assumed of variables may have changed.
+
+A piece that does not check leaves nothing behind; `forget` undoes one that failed when it ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from charl.check import logic_names, tree
+from charl.check.calls import Checked
+from charl.check.declarations import Entry, Module, Static
+from charl.check.dispatch import check_expr
+from charl.check.finish import finish
+from charl.check.frame import Frame, Session
+from charl.check.infer import final
+from charl.check.modules import Names, declare, load_prelude, public_names
+from charl.check.program import (
+    _start_up,
+    check_all,
+    check_definitions,
+    finish_session,
+    top_frame,
+    warnings,
+)
+from charl.diagnostics.diagnostic import CharlError, Diagnostic
+from charl.source import Source, Span
+from charl.syntax import ast
+from charl.syntax.parser import parse
+from charl.types.types import INT, UNIT, Type
+
+
+class Incremental:
+    """`variables` are the top-level variables of all pieces, those of imported modules too."""
+
+    def __init__(self, arguments: Sequence[str] = ()) -> None:
+        self.session = Session(arguments=tuple(arguments))
+        load_prelude(self.session)
+        source = Source("<start>", "")
+        self.module = Module("main", source, ast.Module(Span(source, 0, 0), ()))
+        self.names = Names(self.session, self.module)
+        self.module.names = self.names
+        self.variables: list[tree.Variable] = []
+        self.warnings: list[Diagnostic] = []
+        self._constants: dict[str, Entry] = {}
+        self._before: tuple[Any, ...] = ()
+
+    def check(self, source: Source) -> tree.Chunk:
+        """One more piece. The value of its last expression is the chunk's result, if it has one.
+
+        Raises CharlError with all errors, leaving everything as it was.
+        """
+        self._start(source)
+        syntax, problems = parse(source)
+        if problems:
+            raise CharlError(*problems)
+        try:
+            return self._checked(source, syntax)
+        except CharlError:
+            self.forget()
+            raise
+
+    def check_call(
+        self, name: ast.Identifier, arguments: Sequence[tuple[ast.Identifier | None, Span, Type]]
+    ) -> tree.Chunk:
+        """A call of a function of the module, whose arguments are the chunk's parameters: each a
+        name or None, the span that errors point at, and a type. Defines nothing."""
+        source = name.span.source
+        self._start(source)
+        variables = [tree.Variable(f"argument{i}", t, s) for i, (_, s, t) in enumerate(arguments)]
+        passed = tuple(
+            ast.Argument(span, label, Checked(span, tree.Read(span, type, variable)))
+            for (label, span, type), variable in zip(arguments, variables)
+        )
+        whole = Span(source, 0, len(source.text))
+        call = ast.Call(whole, ast.Name(name.span, name.name), passed)
+        try:
+            syntax = ast.Module(whole, (ast.ExprStatement(whole, call),))
+            return self._checked(source, syntax, variables)
+        except CharlError:
+            self.forget()
+            raise
+
+    def forget(self) -> None:
+        """Everything as it was before the last piece."""
+        names, lazy, variables, constants = self._before
+        dict.clear(self.names)
+        self.names.lazy.clear()
+        dict.update(self.names, names)
+        self.names.lazy.update(lazy)
+        self.variables, self._constants = variables, constants
+
+    def visible_names(self) -> Iterable[str]:
+        """Every name that means something in the next piece."""
+        return {*self.names, *self._library_names()}
+
+    def entry(self, name: str) -> Entry | None:
+        """What a name stands for in the next piece."""
+        return top_frame(self.session, self.module, "entry").look_up(name)
+
+    def _library_names(self) -> Iterable[str]:
+        prelude = self.session.prelude
+        return [*(public_names(prelude) if prelude else ()), *self.session.builtins]
+
+    def _start(self, source: Source) -> None:
+        session = self.session
+        for state in (session.diagnostics, session.reported, session.instances, session.calls):
+            state.clear()
+        self._before = (
+            dict(dict.items(self.names)),
+            dict(self.names.lazy),
+            list(self.variables),
+            dict(self._constants),
+        )
+        self.module.source = source
+        self.module.pending.clear()
+
+    def _checked(
+        self, source: Source, syntax: ast.Module, parameters: Sequence[tree.Variable] = ()
+    ) -> tree.Chunk:
+        session = self.session
+        self.module.syntax = syntax
+        declare(session, self.module, syntax.statements)
+        for name in list(self.names.lazy):
+            self.names.get(name)
+        logic_names.check_logic(session, self.module)
+        if session.errors:
+            finish_session(session)
+        frame = top_frame(session, self.module, "entry")
+        frame.scopes[0].update(self._constants)
+        self._doubt(frame.assigned)
+        frame.instance.parameters += parameters
+        body = _start_up(session, frame)
+        body += check_all(frame, syntax.statements[:-1])
+        result: tree.Expr | None = None
+        match syntax.statements[-1:]:
+            case (ast.ExprStatement(value=value),):
+                result = check_expr(frame, value)
+            case last:
+                body += check_all(frame, last)
+        span = Span(source, 0, len(source.text))
+        kind = UNIT if result is None else result.type
+        frame.instance.body = tree.Block(span, kind, tuple(body), result)
+        check_definitions(session, self.module)
+        return self._close(frame)
+
+    def _doubt(self, assigned: Iterable[str]) -> None:
+        """What is known of a variable holds only while nothing assigns to it."""
+        for variable in self.variables:
+            if variable.name in assigned:
+                variable.known = variable.dim = None
+
+    def _close(self, frame: Frame) -> tree.Chunk:
+        session, instance = self.session, frame.instance
+        assert instance.body is not None
+        if not session.errors:
+            finish(frame, instance.body)
+        instance.result = final(instance.body.type)
+        kept, used = set(self.variables), variables_in(instance.body)
+        instance.globals += [variable for variable in used if variable in kept]
+        session.defined[instance] = frame.defined
+        finish_session(session)
+        self.warnings = warnings(session)
+        self.variables += [variable for variable in frame.defined if variable not in kept]
+        self._constants.update(
+            (name, entry)
+            for name, entry in frame.scopes[0].items()
+            if name.startswith("const ") and isinstance(entry, Static)
+        )
+        return tree.Chunk(instance, tuple(frame.defined))
+
+
+def variables_in(root: tree.Expr) -> dict[tree.Variable, None]:
+    """The variables that a tree reads or assigns itself, in order; not those of what it calls."""
+    found: dict[tree.Variable, None] = {}
+    stack: list[Any] = [root]
+    while stack:
+        match stack.pop():
+            case tree.Variable() as variable:
+                found[variable] = None
+            case tree.Expr() | tree.Statement() as node:
+                stack += [getattr(node, part.name) for part in fields(node)]
+            case tuple() as items:
+                stack += items
+    return found
+
+
+def learn(variable: tree.Variable, type: Type, value: Any) -> None:
+    """Tell the checker what a variable has become: its type with sizes, and its value if that is a
+    scalar integer, a truth value or a string (None otherwise)."""
+    variable.type, variable.known = type, value
+    variable.dim = value if type == INT else None
