@@ -574,6 +574,33 @@ class Bindings:
                     self.dims[name] = solution
 
 
+def hint(type: Type | None) -> Type | None:
+    """An annotation whose generic names are not all bound, as a hint for a literal: what is not
+    known may become anything."""
+    match type:
+        case types.Parameter():
+            return types.Variable()
+        case types.GenericTensor() | None:
+            return None
+        case types.Tensor(dtype, shape):
+            known_shape = tuple(
+                UNKNOWN if any(s.rigid for s in dims.symbols(d)) else d for d in shape
+            )
+            return types.Tensor(dtype, known_shape)
+        case types.List(element):
+            inner = hint(element)
+            return types.List(types.Variable() if inner is None else inner)
+        case types.Tuple(items):
+            return types.Tuple(tuple(hint(t) or types.Variable() for t in items))
+        case types.Enum(declaration, arguments, variants, recursive):
+            changed = tuple(
+                (hint(a) or types.Variable()) if isinstance(a, Type) else a for a in arguments
+            )
+            payloads = tuple(tuple(hint(t) or types.Variable() for t in p) for p in variants)
+            return types.Enum(declaration, changed, payloads, recursive)
+    return type
+
+
 def _solve(dim: Dim, name: Symbol, value: int | Polynomial) -> int | Polynomial | None:
     """The value of `name` that makes a linear dim equal to `value`."""
     if not isinstance(dim, Polynomial):

@@ -189,7 +189,8 @@ def _len(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     value = supplied_expr(frame, slots[0])
     match resolve(value.type):
         case Tensor(shape=shape) if shape:
-            return size_expr(shape[0], value, 0, node.span)
+            let, read = frame.temporary("x", value)
+            return _after(let, size_expr(shape[0], read, 0, node.span))
         case List() | types.String():
             return list_length(frame, value, node.span)
         case types.Tuple(items):
@@ -218,6 +219,20 @@ def _len(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
             )
 
 
+def _after(let: tree.Let, result: tree.Expr) -> tree.Expr:
+    """A result computed after a binding; a mere reading needs none."""
+    if isinstance(let.value, tree.Read):
+        return result
+    return tree.Block(result.span, result.type, (let,), result)
+
+
+def shape_of(frame: Frame, value: tree.Expr, kind: Tensor, span: Span) -> tree.Expr:
+    """The sizes of a tensor as a fixed-size list."""
+    let, read = frame.temporary("x", value)
+    sizes = tuple(size_expr(d, read, a, span) for a, d in enumerate(kind.shape))
+    return _after(let, tree.Make(span, types.Array(INT, len(sizes)), sizes))
+
+
 def _tensor_argument(frame: Frame, slot: Supplied) -> tuple[tree.Expr, Tensor] | None:
     value = tensor_expr(frame, slot)
     kind = resolve(value.type)
@@ -234,8 +249,7 @@ def _shape(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     if found is None:
         return broken(node)
     value, kind = found
-    sizes = tuple(size_expr(d, value, a, node.span) for a, d in enumerate(kind.shape))
-    return tree.Make(node.span, types.Array(INT, len(sizes)), sizes)
+    return shape_of(frame, value, kind, node.span)
 
 
 def _size(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
@@ -253,11 +267,13 @@ def _size(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
                 f"the axis must be a known number from {-rank} to {rank - 1}",
                 slots[1].span,
             )
-        return size_expr(kind.shape[axis], value, axis % rank, node.span)
+        let, read = frame.temporary("x", value)
+        return _after(let, size_expr(kind.shape[axis], read, axis % rank, node.span))
+    let, read = frame.temporary("x", value)
     total: tree.Expr = tree.Constant(node.span, INT, 1)
     for axis, dim in enumerate(kind.shape):
-        total = binary(frame, "*", total, size_expr(dim, value, axis, node.span), node.span)
-    return total
+        total = binary(frame, "*", total, size_expr(dim, read, axis, node.span), node.span)
+    return _after(let, total)
 
 
 # --- Making tensors ------------------------------------------------------------------------------
@@ -497,13 +513,25 @@ def _pop(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     xs = None if slots is None or slots[0] is None else _list_value(frame, slots[0], "pop")
     if xs is None or slots is None or slots[0] is None:
         return broken(node)
+    return _take(frame, node, slots[0], "list_pop", xs, ())
+
+
+def _take(
+    frame: Frame,
+    node: ast.Call,
+    slot: Supplied,
+    op: str,
+    xs: tree.Expr,
+    indices: tuple[tree.Expr, ...],
+) -> tree.Expr:
+    """Take an element off a list: off the variable, as a value; else (the rest, the element)."""
     kind = resolve(xs.type)
     assert isinstance(kind, List)
     element = frame.opened(resolve(kind.element))
     pair = types.Tuple((xs.type, element))
-    both = tree.Apply(node.span, pair, REGISTRY["list_pop"], (xs,), {})
-    let, read = frame.temporary("popped", both)
-    stored = _store(frame, slots[0], tree.Get(node.span, xs.type, read, 0), node)
+    both = tree.Apply(node.span, pair, REGISTRY[op], (xs, *indices), {})
+    let, read = frame.temporary("taken", both)
+    stored = _store(frame, slot, tree.Get(node.span, xs.type, read, 0), node)
     if stored is None:
         return both
     last = tree.Get(node.span, element, read, 1)
@@ -532,9 +560,7 @@ def _remove(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     if xs is None or not isinstance(slots[1].value, ast.Expr):
         return broken(node)
     index = int_index(frame, slots[1].value)
-    new = tree.Apply(node.span, xs.type, REGISTRY["list_remove"], (xs, index), {})
-    stored = _store(frame, slots[0], new, node)
-    return new if stored is None else tree.Block(node.span, UNIT, tuple(stored), None)
+    return _take(frame, node, slots[0], "list_remove", xs, (index,))
 
 
 # --- Over leaves ---------------------------------------------------------------------------------
@@ -882,6 +908,7 @@ def _same_batch(
     return left, tree.Stretch(span, Tensor(b.dtype, (*batch, *b.shape)), right)
 
 
+HOOKS["shape_of"] = shape_of
 HOOKS["matrix_product"] = matrix_product
 HOOKS["abort"] = abort
 
@@ -911,7 +938,7 @@ BUILTINS = (
     Builtin("push", _push, "xs.push(x): append; push(xs, x): a new list with x at its end."),
     Builtin("pop", _pop, "xs.pop(): take the last element; pop(xs): (the rest, the last)."),
     Builtin("insert", _insert, "xs.insert(i, x): insert before index i."),
-    Builtin("remove", _remove, "xs.remove(i): remove the element at index i."),
+    Builtin("remove", _remove, "xs.remove(i): take out the element at index i."),
     Builtin("map", _map, "map(f, a, b...): over elements of lists, or float leaves of structs."),
     Builtin("parameters", _parameters, "parameters(model): its float tensors, as a tuple."),
     Builtin("count_parameters", _count_parameters, "count_parameters(model): how many floats."),

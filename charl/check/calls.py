@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from charl.check import tree
-from charl.check.annotations import REST, Bindings, fields_of_struct
+from charl.check.annotations import REST, Bindings, fields_of_struct, hint
 from charl.check.canonical import closed
 from charl.check.declarations import (
     Builtin,
@@ -32,6 +32,7 @@ from charl.check.frame import Frame
 from charl.check.infer import coerce, final, join, resolve
 from charl.check.instances import Actual, find_instance, result_at
 from charl.check.known import Choice, known, known_dim
+from charl.check.names import used_names
 from charl.check.rules import call_op, is_none, supplied_expr
 from charl.check.signatures import (
     Supplied,
@@ -325,12 +326,13 @@ class _Call:
         frame, place = self.frame, None
         if slot is None:
             assert parameter is not None and parameter.default is not None
-            expected = None if annotation is None else self.bindings.apply(annotation)
+            expected = None if annotation is None else hint(self.bindings.apply(annotation))
             inner = home(frame, self.function.module, self.function)
             inner.scopes[0].update(self.constants)
+            inner.scopes[0].update(self._earlier(parameter.default))
             value = check_expr(inner, parameter.default, expected)
         else:
-            expected = None if annotation is None else self.bindings.apply(annotation)
+            expected = None if annotation is None else hint(self.bindings.apply(annotation))
             if not isinstance(slot.value, tree.Expr):
                 place = slot.value
             value = argument_expr(frame, slot, expected)
@@ -341,6 +343,19 @@ class _Call:
         self.annotations.append(annotation)
         self.parameters.append(parameter)
         self.places.append(place)
+
+    def _earlier(self, default: ast.Expr) -> dict[str, tree.Variable]:
+        """Earlier parameters that a default mentions, as variables bound before the call."""
+        found: dict[str, tree.Variable] = {}
+        for index, parameter in enumerate(self.parameters):
+            name = "" if parameter is None else parameter_name(parameter)
+            if name in used_names(default):
+                let, read = self.frame.temporary(name, self.values[index])
+                let.variable.dim = known_dim(self.values[index])
+                self.before.append(let)
+                self.values[index] = read
+                found[name] = let.variable
+        return found
 
     def _bind_value(self, parameter: ast.Parameter | None, value: tree.Expr) -> None:
         if parameter is None:
@@ -649,7 +664,6 @@ def _call_one_of(
     arguments: list[Supplied] = []
     for item in supplied:
         let, read = frame.temporary("argument", supplied_expr(frame, item))
-        let.variable.type = read.type = final(read.type)
         statements.append(let)
         arguments.append(Supplied(read, item.name))
     results: list[tree.Expr] = []

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from charl.check import tree
 from charl.check.calls import call_value
-from charl.check.declarations import Builtin, Derived
+from charl.check.declarations import Builtin, Derived, Function
 from charl.check.dispatch import HOOKS, broken, check_expr
 from charl.check.frame import Frame
 from charl.check.infer import final, resolve
@@ -179,7 +179,7 @@ def call_derived(
         let, read = frame.temporary("function", callee)
         statements.append(let)
         parts = [tree.Get(span, t, read, i) for i, t in enumerate(kind.captured)]
-    result = call_value(frame, parts[0], supplied, span)
+    result = _call_as_function(frame, parts[0], supplied, span)
     if resolve(result.type) in (BROKEN, NEVER):
         return result
     match derived.kind:
@@ -192,6 +192,37 @@ def call_derived(
     if not statements:
         return result
     return tree.Block(span, result.type, tuple(statements), result)
+
+
+def _call_as_function(
+    frame: Frame, callee: tree.Expr, supplied: Sequence[Supplied], span: Span
+) -> tree.Expr:
+    """A call of a function value that is one call of an instance in the end: what is not a
+    declared function (a derivative, a model, one of several) is wrapped into one."""
+    kind = resolve(callee.type)
+    if isinstance(kind, Closure) and isinstance(kind.function, Function):
+        return call_value(frame, callee, supplied, span)
+    count = len(supplied)
+    function = frame.session.lambdas.get(("wrapped", count))
+    if function is None:
+        assert frame.session.prelude is not None
+        place = Span(frame.session.prelude.source, 0, 0)
+        names = [f"x{i}" for i in range(count)]
+        body = ast.Call(
+            place,
+            ast.Name(place, "f"),
+            tuple(ast.Argument(place, None, ast.Name(place, n)) for n in names),
+        )
+        parameters = tuple(
+            ast.Parameter(place, ast.NamePattern(place, n), None, None) for n in names
+        )
+        function = Function(
+            "derivative", frame.session.prelude, place, parameters, None, body, captures=("f",)
+        )
+        function.checked = True
+        frame.session.lambdas["wrapped", count] = function
+    closure = tree.MakeClosure(span, Closure(function, (callee.type,)), (callee,))
+    return call_value(frame, closure, supplied, span)
 
 
 def _marked(call: tree.Call) -> tree.Expr:

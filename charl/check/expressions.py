@@ -191,7 +191,10 @@ def tensor_literal(frame: Frame, node: ast.ListLiteral, wanted: Tensor | None) -
                 f"{types.show(Tensor(first.dtype))}",
             )
     dtype = resolve_dtype(first.dtype)
-    if isinstance(dtype, DTypeVariable) and hint is None:
+    if hint is not None and isinstance(resolve_dtype(hint), DTypeVariable):
+        unify_dtypes(first.dtype, hint)
+        dtype = resolve_dtype(first.dtype)
+    if isinstance(dtype, DTypeVariable):
         dtype.default = dtypes.FLOAT32 if dtype.float_only else dtypes.INT64
     result = Tensor(first.dtype, (len(rows), *first.shape))
     values = [_literal_value(r) for r in rows]
@@ -372,9 +375,8 @@ def check_field(frame: Frame, node: ast.Field, expected: Type | None) -> tree.Ex
             )
         case Array(element, length) if name.isdigit() and int(name) < length:
             return tree.Get(node.span, element, base, int(name))
-        case Tensor(shape=shape) if name == "shape":
-            sizes = tuple(tree.SizeOf(node.span, INT, d) for d in shape)  # type: ignore[arg-type]
-            return tree.Make(node.span, Array(INT, len(sizes)), sizes)
+        case Tensor() if name == "shape":
+            return HOOKS["shape_of"](frame, base, kind, node.span)  # type: ignore[no-any-return]
         case _ if kind in (BROKEN, NEVER):
             return base
     return _no_field(frame, kind, node)
@@ -546,13 +548,15 @@ def make_closure(
     for used_name in sorted(used - {recursive}):
         entry = _local(frame, used_name)
         match entry:
-            case tree.Variable(is_global=False):
+            case tree.Variable():
                 captured[used_name] = tree.Read(span, resolve(entry.type), entry)
             case FieldOf():
                 captured[used_name] = value_of(frame, entry, ast.Name(span, used_name), None)
             case Static(value=dims.Polynomial() as size):
                 captured[used_name] = tree.SizeOf(span, INT, size)
-            case Static() | StaticType() | Function():
+            case Static() | StaticType():
+                statics[used_name] = entry
+            case Function() if _is_nested(frame, used_name):
                 statics[used_name] = entry
     identity = (id(key), tuple(captured), tuple((n, _static_key(e)) for n, e in statics.items()))
     function = frame.session.lambdas.get(identity)
@@ -569,15 +573,22 @@ def make_closure(
             statics=statics,
             recursive_name=recursive or None,
         )
+        function.checked = True  # a function inside another is checked where it is called
         frame.session.lambdas[identity] = function
     kind = Closure(function, tuple(c.type for c in captured.values()))
     return tree.MakeClosure(span, kind, tuple(captured.values()))
+
+
+def _is_nested(frame: Frame, name: str) -> bool:
+    return any(name in scope for scope in frame.scopes)
 
 
 def _local(frame: Frame, name: str) -> Any:
     for scope in reversed(frame.scopes):
         if name in scope:
             return scope[name]
+    if frame.is_top and dict.__contains__(frame.module.names, name):
+        return frame.module.names[name]
     return None
 
 
@@ -619,6 +630,8 @@ def _range(frame: Frame, node: ast.Range, expected: Type | None) -> tree.Expr:
     step: tree.Expr = tree.Constant(node.span, INT, 1)
     if node.step is not None:
         step = coerce(frame, check_expr(frame, node.step, INT), INT, "a range counts in ints")
+    if known(step) == 0:
+        return frame.error("E0322", "the step of a range cannot be 0", node.span)
     if node.inclusive:
         one = tree.Constant(node.span, INT, 1)
         backwards = known(step)

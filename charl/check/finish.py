@@ -37,11 +37,28 @@ def finish(frame: Frame, root: tree.Expr | tree.Statement) -> None:
         node = stack.pop()
         if isinstance(node, tree.Expr):
             node.type = final(node.type)
+            if isinstance(node, tree.Apply) and node.op.name == "list_make":
+                _check_element(frame, node)
             if isinstance(node, tree.Constant):
                 _finish_constant(frame, node)
                 continue
         for slot in _slots(type(node)):
             _push(stack, getattr(node, slot))
+
+
+def _check_element(frame: Frame, node: tree.Apply) -> None:
+    """An empty list whose element type nothing has decided."""
+    kind = node.type
+    if isinstance(kind, types.List):
+        node.attributes["element"] = kind.element
+        if isinstance(kind.element, types.Variable):
+            frame.error(
+                "E0304",
+                "nothing says what this list holds",
+                node.span,
+                helps=("say it where the list is made: `let xs: [float32] = []`",),
+            )
+            node.type = types.BROKEN
 
 
 def _push(stack: list[Any], value: Any) -> None:

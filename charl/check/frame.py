@@ -47,6 +47,8 @@ class Session:
     names: dict[str, int] = field(default_factory=dict)
     loading: list[str] = field(default_factory=list)
     arguments: tuple[str, ...] = ()
+    defined: dict[tree.Instance, list[tree.Variable]] = field(default_factory=dict)
+    """For a chunk of top-level code, the top-level variables that it binds itself."""
     start_up: list[Module] = field(default_factory=list)
 
     def pool_symbol(self, index: int) -> Symbol:

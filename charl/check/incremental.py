@@ -15,8 +15,9 @@ from dataclasses import fields
 from typing import Any
 
 from charl.check import logic_names, tree
+from charl.check.annotations import Scope, resolve_type
 from charl.check.calls import Checked
-from charl.check.declarations import Entry, Module, Static
+from charl.check.declarations import Entry, Function, Module, Static, Struct
 from charl.check.dispatch import check_expr
 from charl.check.finish import finish
 from charl.check.frame import Frame, Session
@@ -30,6 +31,7 @@ from charl.check.program import (
     top_frame,
     warnings,
 )
+from charl.check.signatures import parameter_name, signature_of
 from charl.diagnostics.diagnostic import CharlError, Diagnostic
 from charl.source import Source, Span
 from charl.syntax import ast
@@ -57,7 +59,8 @@ class Incremental:
 
         Raises CharlError with all errors, leaving everything as it was.
         """
-        self._start(source)
+        self._start()
+        self.module.source = source
         syntax, problems = parse(source)
         if problems:
             raise CharlError(*problems)
@@ -73,7 +76,7 @@ class Incremental:
         """A call of a function of the module, whose arguments are the chunk's parameters: each a
         name or None, the span that errors point at, and a type. Defines nothing."""
         source = name.span.source
-        self._start(source)
+        self._start()
         variables = [tree.Variable(f"argument{i}", t, s) for i, (_, s, t) in enumerate(arguments)]
         passed = tuple(
             ast.Argument(span, label, Checked(span, tree.Read(span, type, variable)))
@@ -105,11 +108,25 @@ class Incremental:
         """What a name stands for in the next piece."""
         return top_frame(self.session, self.module, "entry").look_up(name)
 
+    def annotations(self, entry: Entry) -> dict[str, Type | None]:
+        """The parameters of something callable, in order, with the types written for them."""
+        frame = top_frame(self.session, self.module, "entry")
+        match entry:
+            case Function():
+                signature = signature_of(frame, entry)
+                names = [parameter_name(parameter) for parameter in entry.parameters]
+                return dict(zip(names, signature.parameters))
+            case Struct(node=ast.Struct(generics=())):
+                written = [(field.name.name, field.type) for field in entry.fields]
+                scope = Scope(frame)
+                return {n: None if t is None else resolve_type(scope, t) for n, t in written}
+        return {}
+
     def _library_names(self) -> Iterable[str]:
         prelude = self.session.prelude
         return [*(public_names(prelude) if prelude else ()), *self.session.builtins]
 
-    def _start(self, source: Source) -> None:
+    def _start(self) -> None:
         session = self.session
         for state in (session.diagnostics, session.reported, session.instances, session.calls):
             state.clear()
@@ -119,7 +136,6 @@ class Incremental:
             list(self.variables),
             dict(self._constants),
         )
-        self.module.source = source
         self.module.pending.clear()
 
     def _checked(

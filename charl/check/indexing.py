@@ -59,12 +59,12 @@ def index_value(frame: Frame, base: tree.Expr, node: ast.Index) -> tree.Expr:
         case List() | types.String():
             return _index_list(frame, base, kind, node)
         case types.Array():
-            place = known(check_expr(frame, node.items[0])) if len(node.items) == 1 else None
+            place = _known_place(frame, node)
             if isinstance(place, int) and -kind.length <= place < kind.length:
                 return tree.Get(node.span, kind.element, base, place % kind.length)
             return index_value(frame, as_list(frame, base), node)
         case types.Tuple(items):
-            place = known(check_expr(frame, node.items[0])) if len(node.items) == 1 else None
+            place = _known_place(frame, node)
             if isinstance(place, int) and -len(items) <= place < len(items):
                 return tree.Get(node.span, items[place], base, place % len(items))
             return frame.error(
@@ -79,6 +79,12 @@ def index_value(frame: Frame, base: tree.Expr, node: ast.Index) -> tree.Expr:
         node.base.span,
         f"this is {types.show(kind)}",
     )
+
+
+def _known_place(frame: Frame, node: ast.Index) -> object:
+    if len(node.items) != 1 or isinstance(node.items[0], ast.Range):
+        return None
+    return known(check_expr(frame, node.items[0]))
 
 
 def int_index(frame: Frame, node: ast.Expr) -> tree.Expr:

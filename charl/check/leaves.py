@@ -38,25 +38,26 @@ def over_leaves(
         let, read = frame.temporary("value", value)
         statements.append(let)
         reads.append(read)
-    result = _over(frame, change, reads, span)
+    composite = (i for i, r in enumerate(reads) if not isinstance(resolve(r.type), Tensor))
+    result = _over(frame, change, reads, next(composite, 0), span)
     return tree.Block(span, result.type, tuple(statements), result)
 
 
-def _over(frame: Frame, change: Leafwise, values: Sequence[tree.Expr], span: Span) -> tree.Expr:
+def _over(
+    frame: Frame, change: Leafwise, values: Sequence[tree.Expr], lead: int, span: Span
+) -> tree.Expr:
+    """`lead` is the first composite value: the one whose other leaves are kept."""
     kinds = [resolve(v.type) for v in values]
     if BROKEN in kinds:
         return tree.Constant(span, BROKEN, None)
-    lead = next((i for i, k in enumerate(kinds) if _parts(frame, k) is not None), None)
-    lists = next((i for i, k in enumerate(kinds) if isinstance(k, List)), None)
-    if lists is not None:
-        return _over_list(frame, change, values, kinds, lists, span)
-    if lead is None:
-        first = kinds[0]
+    if isinstance(kinds[lead], List):
+        return _over_list(frame, change, values, kinds, lead, span)
+    parts = _parts(frame, kinds[lead])
+    if parts is None:
+        first = kinds[lead]
         if isinstance(first, Tensor) and _is_float(first):
             return change(frame, *values)
-        return values[0]
-    parts = _parts(frame, kinds[lead])
-    assert parts is not None
+        return values[lead]
     for value, kind in zip(values, kinds):
         own = _parts(frame, kind)
         if own is None and types.is_scalar(kind):
@@ -77,7 +78,7 @@ def _over(frame: Frame, change: Leafwise, values: Sequence[tree.Expr], span: Spa
             else tree.Get(span, (_parts(frame, k) or ())[index], v, index)
             for v, k in zip(values, kinds)
         ]
-        items.append(_over(frame, change, inner, span))
+        items.append(_over(frame, change, inner, lead, span))
     return tree.Make(span, _rebuilt(kinds[lead], tuple(i.type for i in items)), tuple(items))
 
 
@@ -135,7 +136,7 @@ def _over_list(
         let, read = frame.temporary("element", element)
         lets.append(let)
         reads.append(read)
-    made = _over(frame, change, reads, span)
+    made = _over(frame, change, reads, lead, span)
     lead_kind = kinds[lead]
     assert isinstance(lead_kind, List)
     out_type = List(made.type)

@@ -14,10 +14,12 @@ from charl.check.dispatch import HOOKS, check_expr
 from charl.check.frame import Frame
 from charl.check.indexing import list_length, size_expr
 from charl.check.infer import resolve
+from charl.check.known import known
 from charl.check.operators import as_list, binary
 from charl.check.patterns import destructure
 from charl.check.rules import apply_op
 from charl.core.op import REGISTRY
+from charl.diagnostics.diagnostic import error
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import dims, types
@@ -93,7 +95,8 @@ def over_value(frame: Frame, value: tree.Expr, span: Span) -> Iteration | None:
     if isinstance(kind, types.Range):
         if isinstance(value, tree.Make):
             start, stop, step = value.items
-            return Iteration(start, stop, step, lambda i: i)
+            checks = [] if known(step) else [_not_zero(frame, step)]
+            return Iteration(start, stop, step, lambda i: i, checks)
         let, read = frame.temporary("range", value)
         parts = [tree.Get(span, INT, read, i) for i in range(3)]
         return Iteration(parts[0], parts[1], parts[2], lambda i: i, [let])
@@ -143,6 +146,14 @@ def over_value(frame: Frame, value: tree.Expr, span: Span) -> Iteration | None:
             helps=helps,
         )
     return None
+
+
+def _not_zero(frame: Frame, step: tree.Expr) -> tree.Statement:
+    zero = tree.Constant(step.span, INT, 0)
+    moves = apply_op(frame, REGISTRY["ne"], [step, zero], {}, step.span)
+    return tree.Require(
+        step.span, moves, (), error("E0506", "the step of a range cannot be 0", step.span)
+    )
 
 
 def _one_argument(frame: Frame, node: ast.Call) -> ast.Expr | None:

@@ -18,6 +18,7 @@ from charl.check.annotations import (
     fields_of_struct,
     generic_entries,
     generic_kinds,
+    hint,
     instantiate,
     is_recursive,
     payloads_of_enum,
@@ -67,15 +68,15 @@ def make_variant(
     slots = _variant_slots(frame, variant, names, node)
     if slots is None:
         return broken(node)
-    wanted = None if expected is None else resolve(expected)
-    hint = wanted if isinstance(wanted, types.Enum) and wanted.declaration is enum else None
-    hints = payloads_of_enum(frame, hint)[variant.index] if hint is not None else None
+    found = None if expected is None else resolve(expected)
+    wanted = found if isinstance(found, types.Enum) and found.declaration is enum else None
+    hints = _payload_hints(frame, variant, wanted)
     values = [
-        check_expr(frame, slot.value, None if hints is None else hints[i])
+        check_expr(frame, slot.value, hints[i])
         for i, slot in enumerate(slots)
         if isinstance(slot.value, ast.Expr)
     ]
-    kind = _enum_type(frame, enum, variant, values, hint)
+    kind = _enum_type(frame, enum, variant, values, wanted)
     if kind is None:
         return broken(node)
     fields = payloads_of_enum(frame, kind)[variant.index]
@@ -84,6 +85,24 @@ def make_variant(
         for v, t in zip(values, fields)
     )
     return tree.Variant(node.span, kind, variant.index, items)
+
+
+def _payload_hints(
+    frame: Frame, variant: Variant, wanted: types.Enum | None
+) -> tuple[Type | None, ...]:
+    """What literals in the payload should become."""
+    if wanted is None:
+        template = instantiate(frame, variant.enum, _generic_arguments(frame, variant.enum))
+        assert isinstance(template, types.Enum)
+        wanted = template
+    return tuple(hint(t) for t in payloads_of_enum(frame, wanted)[variant.index])
+
+
+def _generic_arguments(frame: Frame, enum: Enum) -> tuple[Type | Dim, ...]:
+    return tuple(
+        types.Parameter(name, enum) if what == "type" else dims.of(dims.Symbol(name, rigid=True))
+        for name, what in generic_kinds(frame, enum).items()
+    )
 
 
 def _variant_slots(
@@ -114,17 +133,14 @@ def _enum_type(
     enum: Enum,
     variant: Variant,
     values: Sequence[tree.Expr],
-    hint: types.Enum | None,
+    wanted: types.Enum | None,
 ) -> types.Enum | None:
     kinds = generic_kinds(frame, enum)
     if not kinds:
         kind = instantiate(frame, enum, ())
         return kind if isinstance(kind, types.Enum) else None
-    parameters: list[Type | Dim] = [
-        types.Parameter(name, enum) if what == "type" else dims.of(dims.Symbol(name, rigid=True))
-        for name, what in kinds.items()
-    ]
-    template = instantiate(frame, enum, tuple(parameters))
+    parameters = _generic_arguments(frame, enum)
+    template = instantiate(frame, enum, parameters)
     if not isinstance(template, types.Enum):
         return None
     bindings = Bindings()
@@ -134,8 +150,8 @@ def _enum_type(
     for position, parameter in enumerate(parameters):
         if isinstance(parameter, types.Parameter):
             found = bindings.types.get(parameter)
-            if found is None and hint is not None:
-                found = hint.arguments[position]  # type: ignore[assignment]
+            if found is None and wanted is not None:
+                found = wanted.arguments[position]  # type: ignore[assignment]
             arguments.append(found if found is not None else types.Variable())
         else:
             arguments.append(dims.substitute(parameter, bindings.dims))  # type: ignore[arg-type]

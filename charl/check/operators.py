@@ -17,7 +17,7 @@ from charl.check.expressions import condition_expr, list_make, tensor_literal
 from charl.check.frame import Frame
 from charl.check.infer import coerce, join, resolve, unify_dtypes
 from charl.check.known import Choice, known
-from charl.check.rules import apply_op, different_dtypes, is_none
+from charl.check.rules import apply_op, different_dtypes, in_range, is_none
 from charl.check.signatures import Supplied
 from charl.core.op import REGISTRY
 from charl.diagnostics.diagnostic import Label
@@ -59,14 +59,47 @@ def check_binary(frame: Frame, node: ast.Binary, expected: Type | None) -> tree.
     if operator == "|>":
         return _pipe(frame, node, expected)
     if operator == "in":
-        return frame.error(
-            "E0234",
-            "`in` stands in `for` heads and in rules",
-            node.operator_span,
-            helps=("`contains(list, x)` asks whether a list holds a value",),
-        )
+        return _membership(frame, node)
     left, right = operand_pair(frame, node.left, node.right, expected)
     return binary(frame, operator, left, right, node.span)
+
+
+def _membership(frame: Frame, node: ast.Binary) -> tree.Expr:
+    """`x in xs` for lists, tensors, ranges, and parts of strings."""
+    left = check_expr(frame, node.left)
+    right = as_list(frame, check_expr(frame, node.right))
+    a, b = resolve(left.type), resolve(right.type)
+    if BROKEN in (a, b):
+        return tree.Constant(node.span, BROKEN, None)
+    match b:
+        case types.String() if a == STRING:
+            return apply_op(frame, REGISTRY["string_contains"], [right, left], {}, node.span)
+        case types.Range() if types.is_scalar(a):
+            left = coerce(frame, left, INT, "a range holds ints")
+            if isinstance(right, tree.Make) and known(right.items[2]) == 1:
+                return _between(frame, left, right, node.span)
+            found = _call_library(frame, "_in_range", [right, left], node.span)
+            return found if found is not None else tree.Constant(node.span, BROKEN, None)
+        case Tensor(shape=shape) if shape and types.is_scalar(a):
+            same = compare(frame, "==", right, left, node.span)
+            attributes = {"axis": None, "keep_dims": False}
+            return apply_op(frame, REGISTRY["reduce_any"], [same], attributes, node.span)
+        case List(element):
+            left = coerce(frame, left, element, f"the elements are {types.show(element)}")
+            if resolve(left.type) != BROKEN:
+                found = _call_library(frame, "_in_list", [right, left], node.span)
+                return found if found is not None else tree.Constant(node.span, BROKEN, None)
+            return left
+    return _no_operator(frame, "in", left, right, node.span)
+
+
+def _between(frame: Frame, value: tree.Expr, bounds: tree.Make, span: Span) -> tree.Expr:
+    start, stop, _ = bounds.items
+    let, read = frame.temporary("value", value)
+    above = compare(frame, "<=", start, read, span)
+    below = compare(frame, "<", read, stop, span)
+    both = apply_op(frame, REGISTRY["and"], [above, below], {}, span)
+    return tree.Block(span, BOOL, (let,), both)
 
 
 def operand_pair(
@@ -167,7 +200,7 @@ def _with_size(
     if isinstance(a, bool) or isinstance(b, bool):
         return result
     if isinstance(a, int | Polynomial) and isinstance(b, int | Polynomial):
-        result.known = SIZES[operator](a, b)
+        result.known = in_range(SIZES[operator](a, b))
     return result
 
 
@@ -384,7 +417,7 @@ _PYTHON: dict[str, Callable[[object, object], bool]] = {
 
 def _known_comparison(operator: str, a: object, b: object) -> bool | None:
     """The outcome for known ints and bools, and for sizes that are provably equal or not."""
-    if isinstance(a, int | bool) and isinstance(b, int | bool):
+    if isinstance(a, int | float) and isinstance(b, int | float):
         return _PYTHON[operator](a, b)
     if isinstance(a, Polynomial | int) and isinstance(b, Polynomial | int):
         difference = a - b

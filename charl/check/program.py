@@ -122,6 +122,7 @@ def close(session: Session, frame: Frame, module: Module, body: list[tree.Statem
     span = Span(module.source, 0, 0)
     frame.instance.body = tree.Block(span, UNIT, tuple(body), None)
     frame.instance.result = UNIT
+    session.defined[frame.instance] = frame.defined
     if not session.errors:
         finish(frame, frame.instance.body)
     return tree.Chunk(frame.instance)
@@ -147,6 +148,7 @@ def _start_up(session: Session, frame: Frame) -> list[tree.Statement]:
                 assigned=_assigned_at_top(module),
             )
             body += check_all(inner, module.syntax.statements)
+            frame.defined += inner.defined
 
 
 def _call_main(frame: Frame, module: Module) -> list[tree.Statement]:
@@ -281,8 +283,9 @@ def _spread_globals(session: Session) -> None:
     while changed:
         changed = False
         for caller, callees in session.calls.items():
+            own = session.defined.get(caller, ())
             for callee in callees:
                 for variable in callee.globals:
-                    if variable not in caller.globals:
+                    if variable not in caller.globals and variable not in own:
                         caller.globals.append(variable)
                         changed = True

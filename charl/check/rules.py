@@ -32,6 +32,11 @@ class Rejected(Exception):
     """A rule has refused its operands; the report has been made."""
 
 
+class Uncheckable(Exception):
+    """An attribute is a generic size: nothing can be said before a version for one size is
+    checked."""
+
+
 class OpContext:
     """What a rule sees of the check: it may replace operands by checked ones."""
 
@@ -126,16 +131,36 @@ def apply_op(
     result = results[0] if len(results) == 1 else types.Tuple(results)
     size = None
     if op.dim is not None and result == types.INT:
-        size = op.dim(*(known_dim(o) for o in context.operands), **attributes)
+        size = in_range(op.dim(*(known_dim(o) for o in context.operands), **attributes))
     return tree.Apply(
-        span, result, op, tuple(context.operands), attributes, None if size is None else size
+        span, result, op, tuple(context.operands), attributes, size
     )
+
+
+def in_range(size: Any) -> Any:
+    """The size, unless it is a number that no int64 holds: the run reports the overflow."""
+    return None if isinstance(size, int) and not -(2**63) <= size < 2**63 else size
+
+
+def _mentions_sizes(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return any(_mentions_sizes(v) for v in value)
+    return isinstance(value, dims.Polynomial)
 
 
 def call_op(
     frame: Frame, op: Op, supplied: Sequence[Supplied], span: Span, expected: Type | None
 ) -> tree.Expr:
     """A call of a primitive by its surface name."""
+    try:
+        return _call_op(frame, op, supplied, span, expected)
+    except Uncheckable:
+        return tree.Constant(span, BROKEN, None)
+
+
+def _call_op(
+    frame: Frame, op: Op, supplied: Sequence[Supplied], span: Span, expected: Type | None
+) -> tree.Expr:
     shown = op.surface or op.name
     slots = _arrange(frame, shown, op.parameters, supplied, span)
     if slots is None:
@@ -223,8 +248,14 @@ def _attribute(
             return parameter.default
     if isinstance(entry, Static) and isinstance(entry.value, Choice):
         return parameter.default
-    expr = supplied_expr(frame, slot)
-    value = attribute_value(parameter.kind, known(expr), parameter.default)
+    if isinstance(slot.value, ast.ListLiteral) and parameter.kind is Kind.INTEGERS:
+        expr = HOOKS["list_argument"](frame, slot.value)
+    else:
+        expr = supplied_expr(frame, slot)
+    found = known(expr)
+    value = attribute_value(parameter.kind, found, parameter.default)
+    if value is _INVALID and frame.generic and _mentions_sizes(found):
+        raise Uncheckable
     if value is _INVALID and resolve(expr.type) != BROKEN:
         wanted_kind = {
             Kind.INTEGER: "an integer",

@@ -283,6 +283,13 @@ def _assign_name(
                     helps=("return the new value, or take it as a `mut` parameter",),
                 )
                 return []
+            if entry in frame.instance.captured:
+                frame.error(
+                    "E0246", f"`{name}` was captured by value, so assigning it here has no effect",
+                    target.span,
+                    helps=("return the new value", f"or shadow it: `let {name} = ...`"),
+                )
+                return []
             if _is_constant(frame, name):
                 frame.error(
                     "E0243",

@@ -147,7 +147,11 @@ def result_dim(op: Op, operands: Sequence[Value], attributes: dict[str, Any]) ->
         assert isinstance(tensor, Tensor)
         known = tensor.shape[attributes["axis"]]
         return None if isinstance(known, dims.Unknown) else known
-    return op.dim(*(v.dim for v in operands), **attributes) if op.dim is not None else None
+    if op.dim is None:
+        return None
+    found = op.dim(*(v.dim for v in operands), **attributes)
+    # An overflow is for the run to report.
+    return None if isinstance(found, int) and not -(2**63) <= found < 2**63 else found
 
 
 def _type_of(value: Any) -> Type:

@@ -75,3 +75,17 @@ fn _is_close(a, b, tolerance: float) {
 fn _gap(x, y) {
     where((x == y) or (is_nan(x) and is_nan(y)), zeros_like(x), abs(x - y) / (1.0 + abs(y)))
 }
+
+fn _in_list(xs, x) {
+    for y in xs {
+        if equal(x, y) { return true }
+    }
+    false
+}
+
+fn _in_range(range, x: int) -> bool {
+    for y in range {
+        if x == y { return true }
+    }
+    false
+}

@@ -246,9 +246,9 @@ def compare(a: Dim, b: Dim) -> Verdict:
     difference = a - b
     if isinstance(difference, int):
         return Verdict.DIFFERENT if difference else Verdict.EQUAL
-    if all(s.rigid for s in symbols(difference)):
+    if all(isinstance(a, Symbol) and a.rigid for m, _ in difference.terms for a in m):
         return Verdict.DIFFERENT
-    return Verdict.OPEN
+    return Verdict.OPEN  # a division may come out even
 
 
 def evaluate(dim: Dim, values: Mapping[Symbol, int]) -> int:
