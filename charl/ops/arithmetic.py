@@ -113,7 +113,6 @@ ADD = elementwise(
     samples=with_integers(binary()),
     surface=None,
     dim=dim_of(operator.add),
-    in_place=lambda a, b: np.add(a, b, out=a),
 )
 SUB = elementwise(
     "sub",
@@ -128,7 +127,6 @@ SUB = elementwise(
     samples=with_integers(binary()),
     surface=None,
     dim=dim_of(operator.sub),
-    in_place=lambda a, b: np.subtract(a, b, out=a),
 )
 MUL = elementwise(
     "mul",
@@ -143,7 +141,6 @@ MUL = elementwise(
     samples=with_integers(binary()),
     surface=None,
     dim=dim_of(operator.mul),
-    in_place=lambda a, b: np.multiply(a, b, out=a),
 )
 
 
@@ -164,7 +161,6 @@ DIV = elementwise(
     gradient=_div_gradient,
     samples=binary(-2, 2, 0.5, 2),
     surface=None,
-    in_place=lambda a, b: np.divide(a, b, out=a),
 )
 
 

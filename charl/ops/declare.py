@@ -177,12 +177,12 @@ def elementwise(
     surface: str | None = SAME,
     attributes: Sequence[Parameter] = (),
     dim: Callable[..., Dim | None] | None = None,
-    in_place: Callable[..., Any] | None = None,
 ) -> Op:
     """Declare an elementwise primitive.
 
     `dtype` is a class all operands share, or one Parameter dtype per operand; the result has the
     dtype of the operands unless `result` says another. `symbol` is the operator users see.
+    NumPy's ufuncs whose result has the operands' dtype can also work in place.
     """
     classes = [f"T:{dtype}"] * len(operands) if isinstance(dtype, str) else dtype
     parameters = tuple(Parameter(o, dtype=c) for o, c in zip(operands, classes, strict=True))
@@ -243,10 +243,19 @@ def elementwise(
             surface=name if surface == SAME else surface,
             elementwise=True,
             dim=dim,
-            in_place=in_place,
+            in_place=overwriting(array) if result is None else None,
             specialise=specialise,
         )
     )
+
+
+def overwriting(array: Callable[..., Any]) -> Callable[..., Any] | None:
+    """A ufunc that puts its result into its first operand."""
+    if not isinstance(array, np.ufunc):
+        return None
+    if array.nin == 1:
+        return lambda a: array(a, out=a)
+    return lambda a, b: array(a, b, out=a)
 
 
 def common_shape(ctx: RuleContext, shown: str, operands: Sequence[Typed]) -> tuple[Dim, ...]:

@@ -66,7 +66,8 @@ def _reduced(result: dtypes.DType | None) -> Callable[..., tuple[Type, ...]]:
 
 
 def _fold(function: np.ufunc, empty: str = "", wide: bool = False) -> Callable[..., Any]:
-    """The reduction by a ufunc; `empty` names it where there is no neutral element."""
+    """The reduction by a ufunc; `empty` names it where there is no neutral element, `wide` asks for
+    sums of narrow floats in float32."""
 
     def evaluate(x: Any, axis: Axes = None, keep_dims: bool = False) -> Any:
         if not isinstance(x, np.ndarray) or x.ndim == 0:
@@ -74,14 +75,13 @@ def _fold(function: np.ufunc, empty: str = "", wide: bool = False) -> Callable[.
         if empty and x.size == 0:
             check_not_empty(x, axis, empty)
         dtype = x.dtype
-        narrow = wide and dtype.itemsize == 2 and dtype.kind != "i"
-        among = axis if axis is None or isinstance(axis, int) else tuple(axis)
-        if wide:
-            within = np.float32 if narrow else dtype
-            result = function.reduce(x, axis=among, keepdims=keep_dims, dtype=within)
-            result = result.astype(dtype) if narrow else result
+        if not wide:
+            result = function.reduce(x, axis=axis, keepdims=keep_dims)
+        elif dtype.itemsize == 2 and dtype.kind != "i":
+            result = function.reduce(x, axis=axis, keepdims=keep_dims, dtype=np.float32)
+            result = result.astype(dtype)
         else:
-            result = function.reduce(x, axis=among, keepdims=keep_dims)
+            result = function.reduce(x, axis=axis, keepdims=keep_dims, dtype=dtype)
         return result if isinstance(result, np.ndarray) and result.ndim else scalar(result)
 
     return evaluate
@@ -215,6 +215,10 @@ def reduction(
     no_gradient: str = "",
     samples: Callable[[], Sequence[Sample]],
 ) -> Op:
+    def specialise(kinds: Sequence[Type], given: Mapping[str, Any]) -> Callable[..., Any]:
+        axis, keep_dims = given.get("axis"), given.get("keep_dims", False)
+        return lambda x: evaluate(x, axis, keep_dims)
+
     return plain(
         name,
         doc + " Over all axes, or those of `axis`; `keep_dims` keeps them with size 1.",
@@ -226,6 +230,7 @@ def reduction(
         samples=samples,
         surface=surface,
         warns=True,
+        specialise=specialise,
     )
 
 

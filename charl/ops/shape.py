@@ -7,6 +7,7 @@ slices, permutations and axes are attributes. Results may share memory with oper
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -203,6 +204,9 @@ def _broadcast_rule(
     return (with_shape(x, shape),)
 
 
+SMALL = 4096  # elements up to which copying is faster than making NumPy's view
+
+
 def _broadcast(x: Any, *sizes: int, axes: Sequence[int]) -> Any:
     if not sizes:
         return x if not isinstance(x, np.ndarray) else value_of(x)
@@ -213,7 +217,11 @@ def _broadcast(x: Any, *sizes: int, axes: Sequence[int]) -> Any:
     for axis, size in zip(axes, x.shape):
         shape[axis] = size
     try:
-        return np.broadcast_to(x.reshape(shape), sizes)
+        if prod(sizes) > SMALL:
+            return np.broadcast_to(x.reshape(shape), sizes)
+        result = np.empty(sizes, x.dtype)
+        result[...] = x.reshape(shape)
+        return result
     except ValueError:
         new = "[" + ", ".join(map(str, sizes)) + "]"
         raise Fault("E0505", f"{shape_text(x)} cannot be repeated to {new}") from None
