@@ -27,6 +27,8 @@ from functools import partial
 from math import prod
 from typing import Any, Protocol
 
+import numpy as np
+
 from charl.core.effects import Effects
 from charl.core.ir import Block, Function, Statement, Value
 from charl.interp.elide import elide
@@ -97,7 +99,7 @@ class Emitter:
         found: dict[Value, str] = {}
         for statement in body.walk():
             if statement.op.name == "undefined":
-                found[statement.results[0]] = "None"
+                found[statement.results[0]] = self.placeholder(statement.results[0].type)
             elif statement.op.name == "constant":
                 (result,) = statement.results
                 value = constant_value(statement.attributes["value"], result.type)
@@ -110,6 +112,18 @@ class Emitter:
                 text = repr(value) if plain else self.surroundings.keep(value, "c")
                 found[result] = f"({text})" if text.startswith("-") else text
         return found
+
+    def placeholder(self, type: Type) -> str:
+        """A value nobody reads. Its size may be asked for all the same: by the zeros that are its
+        gradient (of the payload of an enum's other variant, say)."""
+        match type:
+            case Tensor(dtype, shape) if not all(isinstance(d, int) for d in shape):
+                assert isinstance(dtype, DType)
+                sizes = [d if isinstance(d, int) else 0 for d in shape]
+                return self.surroundings.keep(np.zeros(sizes, dtype.numpy), "c")
+            case List():
+                return "[]"
+        return "None"
 
     # --- Text ----------------------------------------------------------------------------------
 
