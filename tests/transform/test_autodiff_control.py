@@ -238,7 +238,7 @@ def test_while_in_for(calling: bool) -> None:
       return %y
     }
     """
-    check(text, np.array([0.9, 1.1, 0.8]), orders=2, calling=calling)
+    check(text, np.array([0.9, 1.1, 1.2]), orders=2, calling=calling)
 
 
 @BOTH
