@@ -187,7 +187,7 @@ def elementwise(
     classes = [f"T:{dtype}"] * len(operands) if isinstance(dtype, str) else dtype
     parameters = tuple(Parameter(o, dtype=c) for o, c in zip(operands, classes, strict=True))
     leading = next((i for i, c in enumerate(classes) if c.startswith("T:")), 0)
-    shown = symbol or name
+    shown = symbol or surface or name
 
     def rule(
         ctx: RuleContext, values: Sequence[Typed], given: Mapping[str, Any]
@@ -317,11 +317,12 @@ def plain(
     Core's own signature, for primitives with several results.
     """
     operand_parameters = [p for p in parameters if not p.kind.is_attribute]
+    shown = surface or name
 
     def checked(
         ctx: RuleContext, operands: Sequence[Typed], attributes: Mapping[str, Any]
     ) -> tuple[Type, ...]:
-        check_dtypes(ctx, name, operand_parameters, operands)
+        check_dtypes(ctx, shown, operand_parameters, operands)
         return rule(ctx, operands, attributes)
 
     def bare(kinds: Sequence[Type], attributes: Mapping[str, Any]) -> Callable[..., Any]:

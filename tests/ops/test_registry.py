@@ -17,7 +17,7 @@ from charl.core.ir import Block
 from charl.core.op import REGISTRY, Effect, Op, Sample
 from charl.ops import random
 from charl.ops.samples import type_of, types_of
-from charl.types.dtypes import DType
+from charl.types.dtypes import BFLOAT16, FLOAT16, DType
 from charl.types.types import Tensor
 
 assert charl.ops
@@ -70,8 +70,11 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, tuple):
         return all(same(a, b) for a, b in zip(left, right, strict=True))
     left, right = np.asarray(left), np.asarray(right)
-    floats = left.dtype.kind == "f"
-    return left.dtype == right.dtype and np.array_equal(left, right, equal_nan=floats)
+    if left.dtype != right.dtype:
+        return False
+    if left.dtype.name == "bfloat16":  # which NumPy does not know for a float
+        left, right = left.astype("float32"), right.astype("float32")
+    return np.array_equal(left, right, equal_nan=left.dtype.kind == "f")
 
 
 def close(left: Any, right: Any) -> bool:
@@ -132,6 +135,16 @@ class TestEvaluation:
             assert isinstance(value, float)
         else:
             assert isinstance(value, np.generic) and value.dtype == kind.dtype.numpy
+
+    @pytest.mark.parametrize("dtype", [FLOAT16, BFLOAT16], ids=str)
+    @pytest.mark.parametrize("op", TENSOR_OPS, ids=str)
+    def test_knows_the_narrow_floats(self, op: Op, dtype: DType) -> None:
+        assert op.samples is not None
+        narrow = lambda v: np.asarray(v).astype(dtype.numpy)[()] if is_float(v) else v  # noqa: E731
+        for sample in op.samples():
+            with np.errstate(all="ignore"):
+                operands = tuple(narrow(v) for v in sample.operands)
+            self.test_gives_what_the_rule_says(op, Sample(operands, sample.attributes))
 
     @pytest.mark.parametrize("op, sample", cases(TENSOR_OPS))
     def test_does_not_depend_on_memory_layout(self, op: Op, sample: Sample) -> None:
