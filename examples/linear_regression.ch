@@ -3,9 +3,9 @@
 //     charl run examples/linear_regression.ch
 
 seed(3)
-const n = 200
+const n = 60
 let x = linspace(-2, 2, n)
-let y = 1.5 * x - 0.7 + 0.3 * random_normal([n])
+let y = 1.5 * x - 0.7 + 0.6 * random_normal([n])
 
 struct Line { slope: float32, offset: float32 }
 

@@ -44,10 +44,10 @@ let record = simulate(truth, start, 25) + noise
 fn misfit(e: Ecology) -> float { mean((simulate(e, start, 25) - record) ** 2) }
 
 let guess = Ecology(births: 0.9, eaten: 0.3, deaths: 0.5, fed: 0.13)
-let optimiser = adam(guess, rate: 0.02)
-for step in 0..=200 {
+let optimiser = adam(guess, rate: 0.01)
+for step in 0..=250 {
     let (loss, gradient) = value_and_grad(misfit)(guess)
-    if step % 40 == 0 { print(f"step {step:3}  misfit {loss:9.4f}") }
+    if step % 50 == 0 { print(f"step {step:3}  misfit {loss:9.4f}") }
     optimiser.step(guess, gradient)
 }
 
