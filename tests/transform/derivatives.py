@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 import charl.ops  # noqa: F401  (fills the registry)
 from charl.core.builder import Builder
@@ -18,7 +19,7 @@ from charl.core.clone import copy_function
 from charl.core.ir import Program, Value
 from charl.core.parser import parse_program
 from charl.core.verifier import verify
-from charl.diagnostics.diagnostic import Diagnostic
+from charl.diagnostics.diagnostic import CharlError, Diagnostic
 from charl.interp.machine import Machine
 from charl.interp.run import call_function
 from charl.transform.autodiff import differentiate
@@ -40,6 +41,13 @@ def plain(program: Program) -> tuple[Program, list[Diagnostic]]:
     result, diagnostics = differentiate(program)
     verify(result, gradients=False)
     return result, diagnostics
+
+
+def refused(program: Program) -> list[str]:
+    """The codes of the errors that autodiff raises."""
+    with pytest.raises(CharlError) as raised:
+        differentiate(program)
+    return [d.code for d in raised.value.diagnostics]
 
 
 def call(program: Program | Machine, name: str, arguments: Sequence[Any]) -> list[Any]:

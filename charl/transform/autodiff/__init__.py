@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from charl.core.clone import copy_function
 from charl.core.ir import Block, Function, Program, Statement, Value
-from charl.diagnostics.diagnostic import Diagnostic
+from charl.diagnostics.diagnostic import CharlError, Diagnostic
 from charl.transform.autodiff import branch, calls, loops, scan, sweep, warn
 from charl.transform.autodiff.accumulate import Emitter
 from charl.transform.autodiff.activity import Activity
@@ -45,7 +45,10 @@ RULES: Mapping[str, Rule] = {
 
 
 def differentiate(program: Program) -> tuple[Program, list[Diagnostic]]:
-    """The program without `gradient` statements; warnings W0401 and W0402, error E0490."""
+    """The program without `gradient` statements, and warnings W0401 and W0402.
+
+    Raises CharlError with every E0490 and E0491.
+    """
     if not any(map(takes_gradient, program.functions.values())):
         return program, []
     functions = dict(program.functions)
@@ -55,6 +58,9 @@ def differentiate(program: Program) -> tuple[Program, list[Diagnostic]]:
             functions[name] = copy_function(functions[name])
             expand_block(state, functions[name].body, (), {})
             state.activity.forget()
+    errors = [d for d in state.diagnostics if d.is_error]
+    if errors:
+        raise CharlError(*errors)
     return Program(functions, program.entry), state.diagnostics
 
 

@@ -35,7 +35,11 @@ class Differentiation:
     augmented: dict[Statement, Augmented] = field(default_factory=dict)
 
     def report(self, diagnostic: Diagnostic) -> None:
-        """Each place is told once, however often templates repeat it."""
+        """Each place is told once, however often templates repeat it. A gradient that the standard
+        library takes may well be zero: that says nothing about the program."""
+        at = diagnostic.primary
+        if at is not None and at.span.source.library and not diagnostic.is_error:
+            return
         place = (diagnostic.code, diagnostic.primary)
         if all((d.code, d.primary) != place for d in self.diagnostics):
             self.diagnostics.append(diagnostic)
