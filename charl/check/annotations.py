@@ -308,10 +308,10 @@ def resolve_arguments(
     """The arguments in `Pair[float32, N]`, each a type or a dim as the declaration uses it."""
     kinds = generic_kinds(scope.frame, declaration)
     if len(kinds) != len(written):
-        wanted = f"{len(kinds)} in brackets" if kinds else "nothing in brackets"
+        wanted = f"{_named(len(kinds))} in brackets" if kinds else "nothing in brackets"
         scope.frame.error(
             "E0214",
-            f"`{declaration.name}` takes {wanted}, and {len(written)} stand here",
+            f"`{declaration.name}` takes {wanted}, and {_count(len(written))} here",
             span,
             helps=(f"write `{declaration.name}[{', '.join(kinds)}]`",) if kinds else (),
         )
@@ -323,6 +323,14 @@ def resolve_arguments(
         else:
             arguments.append(resolve_dim(scope, argument))
     return tuple(arguments)
+
+
+def _named(count: int) -> str:
+    return "one argument" if count == 1 else f"{count} arguments"
+
+
+def _count(count: int) -> str:
+    return "one stands" if count == 1 else f"{count} stand"
 
 
 def as_type(node: ast.Node) -> ast.TypeExpr:
@@ -553,6 +561,8 @@ class Bindings:
             if self.rest is None:
                 self.rest = found[:count]
             wanted, found = wanted[1:], found[count:]
+        if len(wanted) != len(found):
+            return
         for dim, value in zip(wanted, found):
             name = dims.as_symbol(dim)
             if name is not None and name.rigid and name not in self.dims:

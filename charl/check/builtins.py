@@ -172,9 +172,7 @@ def _assert_close(frame: Frame, node: ast.Call, expected: Type | None) -> tree.E
     close = HOOKS["library"](frame, "_is_close", [left, right, tolerance], node.span)
     if close is None or resolve(close.type) == BROKEN:
         return broken(node)
-    failure = error(
-        "E0509", "these are not close: {0} and {1}", node.span, "asserted here"
-    )
+    failure = error("E0509", "these are not close: {0} and {1}", node.span, "asserted here")
     check = tree.Require(node.span, close, (shown(left), shown(right)), failure)
     return tree.Block(node.span, UNIT, (check,), None)
 
@@ -870,8 +868,16 @@ def _chain_error(frame: Frame, left: tree.Expr, right: tree.Expr, a: Tensor, b: 
         right.span,
         f"this is {types.show(b)}: {dims.show(rows)} {'elements' if len(b.shape) == 1 else 'rows'}",
         secondary=(Label(left.span, f"this is {types.show(a)}: {dims.show(columns)} {what}"),),
+        helps=_transposed(right, columns, b),
     )
     return True
+
+
+def _transposed(right: tree.Expr, columns: dims.Dim, b: Tensor) -> tuple[str, ...]:
+    """The mend, when the right side fits the other way round."""
+    if len(b.shape) == 2 and b.shape[1] == columns and len(right.span.text) < 40:
+        return (f"`transpose({right.span.text})` would fit",)
+    return ()
 
 
 def _with_axis(

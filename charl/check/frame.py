@@ -139,13 +139,13 @@ class Frame:
         for depth, use in enumerate(self.uses):
             if use.span is not None and not use.span.source.library:
                 inner = self.uses[depth - 1].what if depth else use.what
-                note = f"found while checking {use.what.removeprefix('in ')}"
+                note = f"found while checking `{use.what}`"
                 secondary = tuple(s for s in item.secondary if not s.span.source.library)
                 return replace(
                     item,
                     primary=Label(use.span, item.primary.text if depth == 0 else ""),
                     secondary=secondary,
-                    notes=(*item.notes, note if depth == 0 else f"{note} (by way of {inner})"),
+                    notes=(*item.notes, note if depth == 0 else f"{note} (by way of `{inner}`)"),
                     frames=self.uses[depth + 1 :],
                 )
         return item

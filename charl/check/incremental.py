@@ -17,7 +17,7 @@ from typing import Any
 from charl.check import logic_names, tree
 from charl.check.annotations import Scope, resolve_type
 from charl.check.calls import Checked
-from charl.check.declarations import Entry, Function, Module, Static, Struct
+from charl.check.declarations import Entry, Enum, Function, Module, Static, Struct, Variant
 from charl.check.dispatch import check_expr
 from charl.check.finish import finish
 from charl.check.frame import Frame, Session
@@ -120,6 +120,13 @@ class Incremental:
                 written = [(field.name.name, field.type) for field in entry.fields]
                 scope = Scope(frame)
                 return {n: None if t is None else resolve_type(scope, t) for n, t in written}
+            case Variant(enum=Enum(node=ast.Enum(generics=()))):
+                scope = Scope(frame)
+                payload = entry.enum.variants[entry.index].payload
+                return {
+                    name.name if name else f"payload {index}": resolve_type(scope, type)
+                    for index, (name, type) in enumerate(payload)
+                }
         return {}
 
     def _library_names(self) -> Iterable[str]:

@@ -54,7 +54,7 @@ def index_value(frame: Frame, base: tree.Expr, node: ast.Index) -> tree.Expr:
     if kind in (BROKEN, NEVER):
         return base
     match kind:
-        case Tensor():
+        case Tensor(shape=shape) if shape:
             return _index_tensor(frame, base, kind, node)
         case List() | types.String():
             return _index_list(frame, base, kind, node)

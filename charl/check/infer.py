@@ -192,6 +192,9 @@ def coerce(
     found, wanted = resolve(expr.type), resolve(target)
     if found is wanted or found in (NEVER, BROKEN) or wanted in (BROKEN, NEVER):
         return expr
+    if isinstance(expr, tree.Block) and expr.result is not None:
+        inner = coerce(frame, expr.result, target, context, secondary)
+        return tree.Block(expr.span, inner.type, expr.statements, inner)
     match found, wanted:
         case Tensor(), Tensor():
             return _coerce_tensor(frame, expr, found, wanted, context, secondary)
@@ -381,9 +384,9 @@ def join(frame: Frame, parts: list[tree.Expr], what: str) -> tuple[Type, list[tr
             frame.error(
                 "E0302",
                 f"{what} have different types",
-                part.span,
+                result_span(part),
                 f"this is {types.show(resolve(part.type))}",
-                secondary=(Label(live[0].span, f"this is {types.show(common)}"),),
+                secondary=(Label(result_span(live[0]), f"this is {types.show(common)}"),),
             )
             return BROKEN, parts
         common = merged
@@ -394,6 +397,13 @@ def join(frame: Frame, parts: list[tree.Expr], what: str) -> tuple[Type, list[tr
         for p in parts
     ]
     return common, widened
+
+
+def result_span(expr: tree.Expr) -> Span:
+    """The expression inside a block that gives its value."""
+    while isinstance(expr, tree.Block) and expr.result is not None:
+        expr = expr.result
+    return expr.span
 
 
 def _merge(frame: Frame, a: Type, b: Type) -> Type | None:

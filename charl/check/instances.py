@@ -103,11 +103,7 @@ def find_instance(frame: Frame, function: Function, actual: Actual, span: Span) 
 
 def _open_versions(frame: Frame, function: Function) -> int:
     """How many versions of the function are being checked around this call."""
-    return sum(1 for use in frame.uses if use.what == _use_name(function))
-
-
-def _use_name(function: Function) -> str:
-    return f"fn {function.name}" if function.name.isidentifier() else function.name
+    return sum(1 for use in frame.uses if use.what == function.name)
 
 
 def _canonical_size(canonical: Canonical, size: Any) -> Any:
@@ -159,7 +155,7 @@ def _check_body(
     its definition, and no use is shown with its errors."""
     uses = caller.uses
     if span is not None:
-        uses = (diagnostic.Frame(_use_name(function), span), *uses)
+        uses = (diagnostic.Frame(function.name, span), *uses)
     frame = Frame(
         caller.session,
         function.module,
@@ -329,7 +325,6 @@ def _finish_result(
         secondary = (Label(function.result.span, f"the result is declared as {written}"),)
         context = ""
     if written is not None:
-        span = _result_span(body)
         if resolve(body.type) == types.UNIT and written != types.UNIT and not frame.returns:
             frame.error(
                 "E0303",
@@ -341,7 +336,6 @@ def _finish_result(
         elif written == types.UNIT:
             body = tree.Block(body.span, types.UNIT, (tree.Evaluate(body.span, body),), None)
         else:
-            del span
             body = coerce(frame, body, written, context, secondary)
         for item in frame.returns:
             item.value = coerce(frame, item.value, written, context, secondary)
@@ -356,12 +350,6 @@ def _finish_result(
     instance.result = result
     body_type = result if resolve(body.type) != NEVER else NEVER
     instance.body = tree.Block(body.span, body_type, tuple(statements), body)
-
-
-def _result_span(body: tree.Expr) -> Span:
-    while isinstance(body, tree.Block) and body.result is not None:
-        body = body.result
-    return body.span
 
 
 def _refined(written: Type, body: tree.Expr, returns: Sequence[tree.Return]) -> Type:

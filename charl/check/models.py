@@ -545,7 +545,7 @@ def forward_of_layers(frame: Frame, kind: types.Struct) -> Function | None:
     found = struct.methods.get("forward")
     if found is None:
         span = struct.node.name.span
-        body: ast.Expr = ast.Name(span, "x")
+        body: ast.Expr = ast.Name(struct.layers[0].span, "x")
         for index in range(len(struct.layers)):
             layer = ast.Name(struct.layers[index].span, f"layer{index}")
             body = ast.Call(struct.layers[index].span, layer, (ast.Argument(span, None, body),))

@@ -8,6 +8,7 @@ small programs read little.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +144,7 @@ def _empty() -> ast.Module:
 
 def _read(path: Path) -> Source:
     return Source(
-        str(path), path.read_text(encoding="utf-8"), library=path.is_relative_to(STANDARD)
+        str(path), path.read_text(encoding="utf-8"), library=path.resolve().is_relative_to(STANDARD)
     )
 
 
@@ -168,7 +169,7 @@ def load_path(
             ),
         )
         return None
-    key = str(found)
+    key = str(found.resolve())
     if key in session.loading:
         return _cycle(session, key, span)
     if key in session.modules:
@@ -216,10 +217,10 @@ def _find(importer: Module, names: Sequence[str]) -> Path | None:
         base = root.joinpath(*names)
         for suffix in (".ch", ".charl"):
             if base.with_suffix(suffix).is_file():
-                return base.with_suffix(suffix).resolve()
+                return base.with_suffix(suffix)
         if base.is_dir() and names[-1] != "data":
             main = base / "mod.ch"
-            return (main if main.is_file() else base).resolve()
+            return main if main.is_file() else base
     return None
 
 
@@ -238,7 +239,7 @@ def _namespace(session: Session, folder: Path, name: str) -> Module:
     module = Module(name, source, _empty())
     names = Names(session, module)
     module.names = names
-    session.modules[str(folder)] = module
+    session.modules[str(folder.resolve())] = module
     span = Span(source, 0, 0)
     for path in sorted(folder.glob("*.ch")):
         part = ast.Identifier(span, path.stem)
@@ -424,9 +425,9 @@ def no_member(frame: Frame, module: Module, name: ast.Identifier) -> tree.Expr:
 
 def module_with(frame: Frame, name: str) -> str | None:
     """The library module that declares a name, for a suggestion."""
-    for stem in _standard_modules():
-        text = (STANDARD / f"{stem}.ch").read_text(encoding="utf-8")
-        if any(f"\n{word} {name}" in text for word in ("fn", "struct", "model", "enum", "const")):
+    declared = re.compile(rf"^(?:fn|struct|model|enum|const) {re.escape(name)}\b", re.MULTILINE)
+    for stem in sorted(_standard_modules()):
+        if declared.search((STANDARD / f"{stem}.ch").read_text(encoding="utf-8")):
             return stem
     return None
 

@@ -454,7 +454,7 @@ def equal_values(frame: Frame, left: tree.Expr, right: tree.Expr, span: Span) ->
             return result
         case types.String(), types.String():
             return _compare_strings(frame, "==", left, right, span)
-        case (types.Tuple() | types.Array()), (types.Tuple() | types.Array()):
+        case ((types.Tuple() | types.Array()), (types.Tuple() | types.Array())):
             first, second = _listed(a), _listed(b)
             if len(first) != len(second):
                 return None if isinstance(a, types.Tuple) else tree.Constant(span, BOOL, False)

@@ -386,8 +386,14 @@ def _check_cover(frame: Frame, node: ast.Match, subject: tree.Read) -> None:
             "E0254",
             "this `match` does not cover every value",
             node.subject.span,
-            f"{listed} {'is' if len(missing) == 1 else 'are'} not covered",
-            helps=(f"add an arm `{missing[0]} => ...`, or `_ => ...` for all the rest",),
+            "some values are not covered"
+            if missing[0] == "_"
+            else f"{listed} {'is' if len(missing) == 1 else 'are'} not covered",
+            helps=(
+                "add an arm `_ => ...`"
+                if missing[0] == "_"
+                else f"add an arm `{missing[0]} => ...`, or `_ => ...` for all the rest",
+            ),
         )
     for index in unreachable:
         frame.error(

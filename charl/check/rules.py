@@ -132,9 +132,7 @@ def apply_op(
     size = None
     if op.dim is not None and result == types.INT:
         size = in_range(op.dim(*(known_dim(o) for o in context.operands), **attributes))
-    return tree.Apply(
-        span, result, op, tuple(context.operands), attributes, size
-    )
+    return tree.Apply(span, result, op, tuple(context.operands), attributes, size)
 
 
 def in_range(size: Any) -> Any:

@@ -285,7 +285,8 @@ def _assign_name(
                 return []
             if entry in frame.instance.captured:
                 frame.error(
-                    "E0246", f"`{name}` was captured by value, so assigning it here has no effect",
+                    "E0246",
+                    f"`{name}` was captured by value, so assigning it here has no effect",
                     target.span,
                     helps=("return the new value", f"or shadow it: `let {name} = ...`"),
                 )
@@ -301,6 +302,17 @@ def _assign_name(
                 return []
             label = (Label(entry.span, f"`{name}` is bound here"),)
             kind = resolve(entry.type)
+            if _grows(frame, value, kind):
+                shown = types.show(kind)
+                open_type = shown.partition("[")[0] + "[" + ", ".join("?" * len(kind.shape)) + "]"  # type: ignore[union-attr]
+                frame.error(
+                    "E0310",
+                    f"`{name}` is {shown}, and the new value is {types.show(resolve(value.type))}",
+                    value.span,
+                    secondary=label,
+                    helps=(f"`let {name}: {open_type} = ...` lets its sizes change",),
+                )
+                return []
             fitted = coerce(frame, value, kind, "", label)
             if frame.is_top and entry not in frame.defined:
                 frame.defined.append(entry)
@@ -310,6 +322,21 @@ def _assign_name(
         case _:
             frame.error("E0240", f"`{name}` is not a variable", target.span)
     return []
+
+
+def _grows(frame: Frame, value: tree.Expr, kind: Type) -> bool:
+    """Whether an assignment would only change the sizes of a tensor."""
+    new = resolve(value.type)
+    return (
+        isinstance(kind, Tensor)
+        and isinstance(new, Tensor)
+        and types.resolve_dtype(kind.dtype) == types.resolve_dtype(new.dtype)
+        and len(kind.shape) == len(new.shape)
+        and any(
+            dims.compare(frame.simplify(a), frame.simplify(b)) is dims.Verdict.DIFFERENT
+            for a, b in zip(kind.shape, new.shape)
+        )
+    )
 
 
 def _is_constant(frame: Frame, name: str) -> bool:
