@@ -1,8 +1,8 @@
 """Top-level values that outlive the piece of code that made them.
 
 `Kept` checks pieces one by one, runs each, and keeps the values of the variables it defines for
-the next. After a run every variable's type has actual sizes: `let t = x[mask]` is `float32[?]` to the
-checker, and `float32[150]` from the next piece on.
+the next. After a run every variable's type has actual sizes: `let t = x[mask]` is `float32[?]` to
+the checker, and `float32[150]` from the next piece on.
 
 The REPL feeds it entries; `api.py` feeds it a file, and then calls of the file's functions.
 """
