@@ -245,12 +245,19 @@ class Named:
         self.__dict__.update(more)
 
 
-def struct(name: str, **fields: Type) -> Struct:
+def struct(name: str, /, **fields: Type) -> Struct:
     declaration = Named(name, field_names=tuple(fields), recursive=False)
     return Struct(declaration, (), tuple(fields.values()))
 
 
-def enum(name: str, **variants: tuple[Type, ...]) -> Enum:
-    listed = tuple(Named(variant, name=Named(variant)) for variant in variants)
+def enum(name: str, /, **variants: tuple[Type, ...]) -> Enum:
+    listed = tuple(_named(variant) for variant in variants)
     declaration = Named(name, variants=listed, recursive=False)
     return Enum(declaration, (), tuple(variants.values()))
+
+
+def _named(variant: str) -> Named:
+    """A variant as the syntax has it: its name is a node with a name."""
+    node = Named(variant)
+    node.name = Named(variant)  # type: ignore[assignment]
+    return node
