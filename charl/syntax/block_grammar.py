@@ -96,7 +96,7 @@ class BlockGrammar(ExpressionGrammar):
             while self.token.kind == ";" or (commas and self.token.kind == ","):
                 self.advance()
             first = self.token
-            if first.kind in ("}", t.END) or (first.newline and ended()):
+            if first.kind == "}" or first.kind in t.BARRIERS or (first.newline and ended()):
                 break
             self.first = position = self.position
             try:
@@ -106,7 +106,7 @@ class BlockGrammar(ExpressionGrammar):
                 self.expect_line_end(position, commas)
             except Failure:
                 self.resume_at_statement(first, context, commas=commas)
-                if self.position == position:
+                if self.position == position and self.token.kind not in t.BARRIERS:
                     self.advance()
         self.height = tallest + 1
         self.first = outer_first
@@ -115,7 +115,9 @@ class BlockGrammar(ExpressionGrammar):
     def expect_line_end(self, first: int, commas: bool) -> None:
         """A line ends at a newline, `;` (or `,`), or before `}`."""
         token = self.token
-        if token.newline or token.kind in (";", "}", t.END) or (commas and token.kind == ","):
+        if token.newline or token.kind in (";", "}") or (commas and token.kind == ","):
+            return
+        if token.kind in t.BARRIERS:
             return
         if self.maybe_comment():
             return
@@ -244,7 +246,7 @@ class BlockGrammar(ExpressionGrammar):
 
     def brace_on_line(self) -> bool:
         ahead = self.position
-        while self.tokens[ahead].kind not in ("{", "}", t.END):
+        while self.tokens[ahead].kind not in ("{", "}", *t.BARRIERS):
             ahead += 1
             if self.tokens[ahead].newline:
                 return False
@@ -262,7 +264,7 @@ class BlockGrammar(ExpressionGrammar):
             )
             self.depth -= 1
             return lines
-        return [] if self.token.kind in ("}", ";", ")", t.END) else [parse_line()]
+        return [] if self.token.kind in ("}", ";", ")", *t.BARRIERS) else [parse_line()]
 
     # --- Expressions with bodies ---
 

@@ -32,10 +32,10 @@ from charl.syntax.tokens import Token
 
 @dataclass(slots=True)
 class Row:
-    """An element with its comments: own lines before it, and at the end of its line."""
+    """An element with its comments: own lines before it, with their offsets, and at its end."""
 
     document: Document
-    before: list[ast.Comment] = field(default_factory=list)
+    before: list[tuple[int, str]] = field(default_factory=list)
     trailing: list[str] = field(default_factory=list)
     start: int = 0
 
@@ -85,12 +85,39 @@ class CommentLayout:
             index += 1
         return found
 
+    def has_comments(self, start: int, stop: int) -> bool:
+        """Whether comments in a range of the source wait to be placed."""
+        first = bisect_left(self.comment_starts, start)
+        last = bisect_left(self.comment_starts, stop)
+        return not all(self.taken[first:last])
+
+    def own_line(self, comment: ast.Comment, *, moved: bool = False) -> str:
+        """The text of a comment that gets a line of its own.
+
+        A `///` that was no doc because of where it stood must not become one.
+        """
+        text, start = comment.text, comment.span.start
+        before = self.text[self.text.rfind("\n", 0, start) + 1 : start]
+        if (moved or before.strip()) and text.startswith("///") and not text.startswith("////"):
+            return "//" + text[3:]
+        return text
+
     # --- Sequences ---
 
     def rows(
-        self, elements: Sequence[Element], start: int, stop: int
+        self,
+        elements: Sequence[Element],
+        start: int,
+        stop: int,
+        *,
+        inner: bool = True,
+        bracketed: bool = True,
     ) -> tuple[list[Row], list[ast.Comment]]:
-        """The elements between two offsets with their comments, and the comments after the last."""
+        """The elements between two offsets with their comments, and the comments after the last.
+
+        `inner`: comments left inside an element move before it; else they move further up.
+        `bracketed`: a comment before the closing bracket may stay on its line.
+        """
         rows: list[Row] = []
         previous = start
         for first, last, document in elements:
@@ -100,17 +127,19 @@ class CommentLayout:
                 if rows and ends_line and not self.breaks(previous, comment.span.start):
                     rows[-1].trailing.append(comment.text)
                 elif ends_line or "\n" in comment.text:
-                    row.before.append(comment)
+                    row.before.append((comment.span.start, self.own_line(comment)))
                 else:
                     row.document = [comment.text, " ", row.document]
                     row.start = min(row.start, comment.span.start)
-            row.before.extend(self.take(first, last))
+            for comment in self.take(first, last) if inner else ():
+                row.before.append((comment.span.start, self.own_line(comment, moved=True)))
             rows.append(row)
             previous = last
         tail: list[ast.Comment] = []
         for comment in self.take(previous, stop):
             same_line = bool(rows) and not tail and not self.breaks(previous, comment.span.start)
-            if same_line and comment.block and not self.breaks(comment.span.stop, stop):
+            inline = bracketed and is_inline(comment) and not self.breaks(comment.span.stop, stop)
+            if same_line and inline:
                 rows[-1].document = [rows[-1].document, " ", comment.text]
             elif same_line:
                 rows[-1].trailing.append(comment.text)
@@ -138,11 +167,11 @@ class CommentLayout:
         if tail or any(row.before or row.trailing for row in rows):
             lines: list[Document] = []
             for row in rows:
-                for comment in row.before:
-                    lines += [HARD, comment.text]
+                for _, text in row.before:
+                    lines += [HARD, text]
                 lines += [HARD, row.document, ",", *trailing(row)]
             for comment in tail:
-                lines += [HARD, comment.text]
+                lines += [HARD, self.own_line(comment)]
             return Group([opening, Indent(lines), HARD, closing])
         parts: list[Document] = []
         for index, row in enumerate(rows):
@@ -158,15 +187,15 @@ class CommentLayout:
         self, elements: Sequence[Element], start: int, stop: int
     ) -> list[tuple[bool, Document]]:
         """Elements on lines of their own; with each line, whether an empty one precedes it."""
-        rows, tail = self.rows(elements, start, stop)
+        rows, tail = self.rows(elements, start, stop, bracketed=False)
         result: list[tuple[bool, Document]] = []
         for row in rows:
-            for comment in row.before:
-                result.append((self.blank_before(comment.span.start), comment.text))
+            for offset, text in row.before:
+                result.append((self.blank_before(offset), text))
             blank = self.blank_before(self.doc_start(row.start))
             result.append((blank, [row.document, *trailing(row)]))
         for comment in tail:
-            result.append((self.blank_before(comment.span.start), comment.text))
+            result.append((self.blank_before(comment.span.start), self.own_line(comment)))
         return result
 
     def doc_start(self, offset: int) -> int:

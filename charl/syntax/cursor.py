@@ -13,7 +13,7 @@ in a file and inside `{ }`, no inside `( )` and `[ ]`.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -159,12 +159,14 @@ class Cursor:
             return False
         stop, line = self.stop, self.source.text.find("\n", start)
         line = len(self.source.text) if line < 0 else line
-        while self.token.start < line and self.token.kind != t.END:
+        while self.token.start < line and self.token.kind not in t.BARRIERS:
             self.advance()
         self.stop = stop
         text = self.source.text[start:line].rstrip()
         comment = Comment(Span(self.source, start, start + len(text)), text, False)
-        insort(self.comments, comment, key=lambda c: c.span.start)
+        first = bisect_left(self.comments, start, key=lambda c: c.span.start)
+        last = bisect_left(self.comments, line, key=lambda c: c.span.start)
+        self.comments[first:last] = [comment]
         return True
 
     def span(self, start: int) -> Span:
@@ -285,7 +287,7 @@ class Cursor:
         items: list[T] = []
         tallest = 0
         while self.token.kind != close:
-            if self.token.kind in (t.END, "}"):
+            if self.token.kind == "}" or self.token.kind in t.BARRIERS:
                 raise self.fail_unclosed(opening)
             try:
                 items.append(parse_item())
@@ -322,7 +324,7 @@ class Cursor:
             )
             self.advance()
             return False
-        if token.kind in (t.END, "}", t.HOLE_STOP, t.FORMAT_STOP) or self.starts_statement(opening):
+        if token.kind == "}" or token.kind in t.BARRIERS or self.starts_statement(opening):
             raise self.fail_unclosed(opening)
         self.report(self.separator_diagnostic(opening, close))
         if self.can_start_item():
@@ -392,11 +394,7 @@ class Cursor:
         self.restore(context)
         while True:
             kind = self.token.kind
-            if kind == t.END or (kind in (t.HOLE_STOP, t.FORMAT_STOP) and depth <= 0):
-                if self.token.kind != t.END:
-                    raise Failure
-                raise self.fail_unclosed(opening)
-            if self.starts_statement(opening):
+            if kind in t.BARRIERS or self.starts_statement(opening):
                 self.reported_at = self.position  # whatever is wrong, it has been said
                 raise Failure
             if kind in t.OPENING:
@@ -432,7 +430,7 @@ class Cursor:
         while True:
             token = self.token
             kind = token.kind
-            if kind == t.END:
+            if kind in t.BARRIERS:
                 return
             if token.newline and braces == 0 and token.start > first.start:
                 if depth <= 0 or kind in STATEMENT_STARTS:

@@ -196,7 +196,7 @@ class ExpressionLayout(TypeLayout):
             if not ends_line and "\n" not in comment.text:
                 prefix += [comment.text, " "]
             elif self.breaks(start, comment.span.start):
-                own += [comment.text, HARD]
+                own += [self.own_line(comment), HARD]
             else:
                 trailing.append(Trailing("  " + comment.text))
         return own, trailing, prefix
@@ -266,20 +266,22 @@ class ExpressionLayout(TypeLayout):
             (a.span.start, a.span.stop, self.named(a.name, self.expression(a.value)))
             for a in node.arguments
         ]
-        listed = self.delimited("(", elements, ")", (node.callee.span.stop, stop))
-        if not node.arguments or not hugs(node.arguments[-1].value, alone=len(elements) == 1):
+        region = (node.callee.span.stop, stop)
+        commented = self.has_comments(*region)
+        listed = self.delimited("(", elements, ")", region)
+        if (
+            commented
+            or not elements
+            or not hugs(node.arguments[-1].value, alone=len(elements) == 1)
+        ):
             return listed
         heads, last = [e[2] for e in elements[:-1]], elements[-1][2]
-        if any(is_hard(head) for head in heads) or self.has_comments(listed, elements):
+        if any(is_hard(head) for head in heads):
             return listed
         hugged = ["(", *join(", ", [*heads, last]), ")"]
         if is_hard(last):
             return Choice((hugged, listed))
         return Choice((listed_flat(elements), hugged, listed))
-
-    def has_comments(self, listed: Document, elements: list[Element]) -> bool:
-        """Whether `listed` must be broken although none of its elements must."""
-        return is_hard(listed) and not any(is_hard(document) for _, _, document in elements)
 
     # --- Formatted strings ---
 

@@ -13,8 +13,9 @@ from charl.diagnostics.diagnostic import Label, error
 from charl.source import Span
 from charl.syntax import ast
 from charl.syntax import tokens as t
-from charl.syntax.cursor import Failure
+from charl.syntax.cursor import CONTINUATIONS, Failure
 from charl.syntax.logic_grammar import LogicGrammar
+from charl.syntax.precedence import INFIX
 from charl.syntax.slips import FUNCTION_WORDS, TYPE_WORDS
 from charl.syntax.tokens import Token
 
@@ -104,11 +105,15 @@ class ItemGrammar(LogicGrammar):
             return True
         if following.kind != "(":
             return False
-        ahead = self.bracket(self.position + 1).close + 1
-        while ahead < len(self.tokens) and not self.tokens[ahead].newline:
-            if self.tokens[ahead].kind in ("::", ":-"):
+        ahead = self.position + 1
+        while ahead < len(self.tokens):
+            token = self.tokens[ahead]
+            if token.kind in ("::", ":-"):
                 return True
-            ahead += 1
+            goes_on = token.kind in CONTINUATIONS or self.tokens[ahead - 1].kind in INFIX
+            if (token.newline and not goes_on) or token.kind in (t.END, "}", ";", ","):
+                return False
+            ahead = self.bracket(ahead).close + 1 if token.kind in t.OPENING else ahead + 1
         return False
 
     # --- Docs ---
@@ -502,7 +507,12 @@ class ItemGrammar(LogicGrammar):
                 "names are imported one by one", "write `from module import a, b`"
             )
         if self.token.kind == "(":
-            names = self.parse_list(self.advance(), self.parse_imported_name)
+            opening, errors = self.advance(), len(self.diagnostics)
+            names = self.parse_list(opening, self.parse_imported_name)
+            if not names and len(self.diagnostics) == errors:
+                self.report_inside(
+                    error("E0126", "no name is imported", self.span(opening.start), "no names")
+                )
         else:
             names = [self.parse_imported_name()]
             while self.maybe(","):

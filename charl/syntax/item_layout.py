@@ -176,9 +176,10 @@ class ItemLayout(StatementLayout):
     def weight(self, node: ast.Expr | None) -> Document:
         if node is None:
             return ""
-        if isinstance(leftmost(node), ast.Name | ast.IntLiteral | ast.FloatLiteral):
-            return [self.operand(node, p.SUM), " :: "]
-        return ["(", self.expression(node), ") :: "]
+        document = self.operand(node, p.SUM)
+        if render(document)[0].isalnum():
+            return [document, " :: "]
+        return ["(", document, ") :: "]  # else `fact -x :: p(y)` would start with a subtraction
 
     def rule(self, node: ast.Rule) -> Document:
         head: Document = ["rule ", self.weight(node.weight), self.atom(node.head)]
@@ -191,13 +192,13 @@ class ItemLayout(StatementLayout):
 
     def separated(self, elements: Sequence[Element]) -> Document:
         """Elements separated by commas, without brackets, with the comments between them."""
-        rows, _ = self.rows(elements, elements[0][0], elements[-1][1])
+        rows, _ = self.rows(elements, elements[0][0], elements[-1][1], inner=False)
         parts: list[Document] = []
         for index, row in enumerate(rows):
             if index:
                 parts += [",", *trailing(rows[index - 1]), SPACE]
-            for comment in row.before:
-                parts += [comment.text, HARD]
+            for _, text in row.before:
+                parts += [text, HARD]
             parts.append(row.document)
         return parts
 
@@ -254,20 +255,3 @@ class ItemLayout(StatementLayout):
     def logic_column(self, node: ast.LogicColumn) -> Document:
         sizes = [["[", self.operand(size, p.SUM), "]"] for size in node.sizes]
         return [node.name.name, ": ", self.type(node.type), *sizes]
-
-
-def leftmost(node: ast.Expr) -> ast.Expr:
-    """The expression whose first token is the first of `node`, as far as no parenthesis opens."""
-    while True:
-        match node:
-            case ast.Binary(left=inner) | ast.Cast(value=inner) | ast.Call(callee=inner):
-                pass
-            case ast.Index(base=inner) | ast.Field(base=inner):
-                pass
-            case ast.Comparison(operands=(inner, *_)):
-                pass
-            case _:
-                return node
-        if inner.span.start > node.span.start:
-            return ast.TupleLiteral(inner.span, ())
-        node = inner

@@ -90,7 +90,10 @@ def lex(source: Source) -> tuple[list[Token], list[Comment], list[Diagnostic]]:
 
 
 class _Lexer:
-    """The state of one walk. `holes` has, for each open hole, [start, brackets open in it]."""
+    """The state of one walk.
+
+    `holes` has, for each open hole, [start, braces open in it, other brackets open in it].
+    """
 
     __slots__ = ("comments", "diagnostics", "holes", "newline", "source", "text", "tokens")
 
@@ -263,7 +266,7 @@ class _Lexer:
             return stop + 1
         if following == "{":
             self.add(t.HOLE_START, stop, stop + 1)
-            self.holes.append([stop, 0])
+            self.holes.append([stop, 0, 0])
             return stop + 1
         if following == "}":
             self.report(
@@ -299,11 +302,11 @@ class _Lexer:
 
     def mark_in_hole(self, mark: str, start: int, stop: int) -> int:
         hole = self.holes[-1]
-        if hole[1] == 0 and mark == "}":
+        if mark == "}" and hole[1] == 0:
             self.holes.pop()
             self.add(t.HOLE_STOP, start, stop)
             return self.format_text(stop)
-        if hole[1] == 0 and mark.startswith(":"):
+        if mark.startswith(":") and hole[1] == hole[2] == 0:
             match = FORMAT_SPEC.match(self.text, start + 1)
             assert match is not None
             self.add(t.SPEC, start, match.end())
@@ -312,9 +315,10 @@ class _Lexer:
                 return self.skip_line(match.end())
             return match.end()
         if mark in t.OPENING:
-            hole[1] += 1
-        elif mark in t.CLOSING and hole[1] > 0:
-            hole[1] -= 1
+            hole[1 if mark == "{" else 2] += 1
+        elif mark in t.CLOSING:
+            kind = 1 if mark == "}" else 2
+            hole[kind] = max(0, hole[kind] - 1)
         self.add(mark, start, stop)
         return stop
 

@@ -106,7 +106,9 @@ class OperandGrammar(TypeGrammar):
             elif token.kind == t.FORMAT_STOP:
                 self.advance()
                 break
-            else:  # an ERROR where the string is not closed
+            else:  # an ERROR where the string is not closed; what ends it follows
+                while self.advance().kind != t.FORMAT_STOP:
+                    pass
                 raise Failure
         self.height = tallest + 1
         return ast.FormatString(self.span(start), tuple(parts))
@@ -317,7 +319,7 @@ class OperandGrammar(TypeGrammar):
         ahead = self.position
         while self.tokens[ahead].kind != "{":
             token = self.tokens[ahead]
-            if token.kind in (t.END, "}", t.FORMAT_STOP, t.HOLE_STOP):
+            if token.kind == "}" or token.kind in t.BARRIERS:
                 raise Failure
             if (ahead > self.position and token.newline) or (token.newline and self.lines):
                 raise Failure

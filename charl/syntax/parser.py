@@ -54,8 +54,11 @@ class Parser(ItemGrammar):
             if not is_doc(comment) or gap.strip("\ufeff \t\r\n") or (run and gap.count("\n") != 1):
                 break
             run.append(comment)
-        if not run or text[run[-1].span.stop : self.token.start].count("\n") == 1:
+        if not run:
             return ""
+        gap = text[run[-1].span.stop : self.token.start]
+        if self.token.kind != t.END and gap.count("\n") == 1:
+            return ""  # the doc of the first item
         for comment in run:
             self.docs_taken.add(comment.span.start)
             lines.append(doc_line(comment))

@@ -250,7 +250,7 @@ class StatementGrammar(BlockGrammar):
         )
         while self.token.kind in _LINE_STARTERS:
             self.advance()
-            while not self.token.newline and self.token.kind not in ("}", t.END):
+            while not self.token.newline and self.token.kind not in ("}", *t.BARRIERS):
                 self.advance()
         return Failure()
 

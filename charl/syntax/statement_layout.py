@@ -32,7 +32,7 @@ class StatementLayout(ExpressionLayout):
             return ["{ ", inside, " }"]
         elements = [(s.span.start, s.span.stop, self.line(s)) for s in statements]
         lines = self.lines(elements, node.span.start, node.span.stop)
-        lines = [(False, comment.text) for comment in moved] + lines
+        lines = [(False, self.own_line(comment, moved=True)) for comment in moved] + lines
         if not lines:
             return "{ }"
         first = elements[0][0] if elements else node.span.start

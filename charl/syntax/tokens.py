@@ -61,6 +61,9 @@ MARKS = (
 OPENING = {"(": ")", "[": "]", "{": "}"}
 CLOSING = {")": "(", "]": "[", "}": "{"}
 
+# Reading never resumes beyond one of these: what they end has a reader that waits for them.
+BARRIERS = frozenset((HOLE_STOP, FORMAT_STOP, END))
+
 _DESCRIPTIONS = {
     END: "the end of the file",
     STRING: "a string",
