@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from charl.core.ir import Block, Function, Program, Statement
 from charl.core.op import Effect
 
-_STRENGTH = {Effect.PURE: 0, Effect.CHECK: 1, Effect.EFFECT: 2}
-
 Effects = Mapping[str, Effect]
 
 
@@ -67,7 +65,9 @@ def block_effect(block: Block, effects: Effects) -> Effect:
 
 
 def stronger(left: Effect, right: Effect) -> Effect:
-    return left if _STRENGTH[left] >= _STRENGTH[right] else right
+    if left is Effect.EFFECT or right is Effect.PURE:
+        return left
+    return right if right is Effect.EFFECT or left is Effect.PURE else left
 
 
 def call_graph(program: Program) -> dict[str, set[str]]:
