@@ -126,7 +126,8 @@ class Show(Expr):
 
 @dataclass(eq=False, slots=True)
 class Make(Expr):
-    """A tuple, array or struct (by `type`) from its items in order."""
+    """A tuple, array, struct or range (by `type`) from its items in order; those of a range are
+    start, stop and step."""
 
     items: tuple[Expr, ...]
 
@@ -233,7 +234,8 @@ class Call(Expr):
 
 @dataclass(eq=False, slots=True)
 class CallOneOf(Expr):
-    """A call of a function value of type Closures: `cases` pairs each option with its instance."""
+    """A call of a function value of type Closures: `cases` pairs each option with its instance.
+    Final values of in-out parameters are dropped."""
 
     callee: Expr
     cases: tuple[tuple[Closure, Instance], ...]
@@ -243,7 +245,8 @@ class CallOneOf(Expr):
 @dataclass(eq=False, slots=True)
 class CustomCall(Expr):
     """A call with its own reverse rule: `backward` takes the arguments, the result and the
-    cotangent of the result, and returns the cotangents of the arguments (a tuple, or one value)."""
+    cotangent of the result, and returns the cotangents of the arguments (a tuple, or one value).
+    Only the float leaves of a cotangent count, and unit stands for no gradient."""
 
     instance: Instance
     closure: Expr | None
@@ -376,7 +379,7 @@ class Continue(Statement):
 @dataclass(eq=False, slots=True)
 class Require(Statement):
     """A run-time check: when `condition` is false the program stops with `failure`, whose message
-    shows `operands` at `{0}`, `{1}`..."""
+    shows `operands` (numbers, bools, strings, tensors) at `{0}`, `{1}`..."""
 
     condition: Expr
     operands: tuple[Expr, ...]
