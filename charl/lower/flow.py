@@ -18,6 +18,9 @@ from charl.types.types import Never
 Path = tuple[int, ...]
 """The items taken, one inside the other, to reach a part of a variable's value; () is all of it."""
 
+Assigned = dict[Variable, frozenset[Path]]
+NOTHING_ASSIGNED: Assigned = {}
+
 EXITS = (tree.Break, tree.Continue, tree.Return)
 Exit = type[Statement]
 NO_EXITS: frozenset[Exit] = frozenset()
@@ -39,11 +42,18 @@ def instances(node: Node) -> tuple[Instance, ...]:
 class Flow:
     """Answers about the nodes of one function, remembered."""
 
+    _children: dict[Node, tuple[Node, ...]] = field(default_factory=dict)
     _reads: dict[Node, frozenset[Variable]] = field(default_factory=dict)
-    _assigned: dict[Node, dict[Variable, frozenset[Path]]] = field(default_factory=dict)
+    _assigned: dict[Node, Assigned] = field(default_factory=dict)
     _escapes: dict[Node, frozenset[Exit]] = field(default_factory=dict)
     _has_exits: dict[Node, bool] = field(default_factory=dict)
     _completes: dict[Node, bool] = field(default_factory=dict)
+
+    def children(self, node: Node) -> tuple[Node, ...]:
+        found = self._children.get(node)
+        if found is None:
+            found = self._children[node] = tuple(children(node))
+        return found
 
     def reads(self, node: Node) -> frozenset[Variable]:
         """The variables whose values the node uses, those it defines itself among them."""
@@ -52,35 +62,32 @@ class Flow:
             used = {v for instance in instances(node) for v in instance.globals}
             if isinstance(node, tree.Read):
                 used.add(node.variable)
-            found = frozenset(used).union(*map(self.reads, children(node)))
+            found = frozenset(used).union(*map(self.reads, self.children(node)))
             self._reads[node] = found
         return found
 
-    def assigned(self, node: Node) -> dict[Variable, frozenset[Path]]:
+    def assigned(self, node: Node) -> Assigned:
         """The variables the node assigns, in order, each with the parts that may change."""
         found = self._assigned.get(node)
         if found is None:
-            found = {}
-            for child in children(node):
-                for variable, paths in self.assigned(child).items():
-                    found[variable] = found.get(variable, frozenset()) | paths
+            parts = [inner for child in self.children(node) if (inner := self.assigned(child))]
             if isinstance(node, tree.Assign):
                 paths = frozenset(changed_paths(node.variable, (), node.value))
-                found[node.variable] = found.get(node.variable, frozenset()) | paths
-            self._assigned[node] = found
+                parts.append({node.variable: paths})
+            found = self._assigned[node] = _merged(parts)
         return found
 
     def escapes(self, node: Node) -> frozenset[Exit]:
         """The kinds of exit that may leave the node from inside."""
         found = self._escapes.get(node)
         if found is None:
-            inner = NO_EXITS.union(*map(self.escapes, children(node)))
+            inner = NO_EXITS.union(*map(self.escapes, self.children(node)))
             match node:
                 case tree.Break() | tree.Continue() | tree.Return():
                     found = inner | {type(node)}
                 case tree.While(body=body) | tree.For(body=body):
                     # What leaves the condition or a bound leaves the loop around this one.
-                    heads = [self.escapes(c) for c in children(node) if c is not body]
+                    heads = [self.escapes(c) for c in self.children(node) if c is not body]
                     of_body = self.escapes(body) & {tree.Return}
                     found = of_body.union(*heads)
                 case _:
@@ -92,7 +99,7 @@ class Flow:
         """Whether there is an exit anywhere inside, also one that a loop inside takes up."""
         found = self._has_exits.get(node)
         if found is None:
-            found = isinstance(node, EXITS) or any(map(self.has_exits, children(node)))
+            found = isinstance(node, EXITS) or any(map(self.has_exits, self.children(node)))
             self._has_exits[node] = found
         return found
 
@@ -118,7 +125,18 @@ class Flow:
                 return all(map(self.completes, (start, stop, step)))
         if isinstance(node, Expr) and isinstance(node.type, Never):
             return False
-        return all(map(self.completes, children(node)))
+        return all(map(self.completes, self.children(node)))
+
+
+def _merged(parts: list[Assigned]) -> Assigned:
+    """The variables of all parts, in order, each with all its paths."""
+    if len(parts) <= 1:
+        return parts[0] if parts else NOTHING_ASSIGNED
+    merged: Assigned = {}
+    for part in parts:
+        for variable, paths in part.items():
+            merged[variable] = merged.get(variable, frozenset()) | paths
+    return merged
 
 
 def changed_paths(variable: Variable, path: Path, value: Expr) -> Iterator[Path]:

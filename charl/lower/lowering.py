@@ -142,6 +142,8 @@ class Lowering:
 
     def values(self, exprs: Sequence[Expr]) -> list[Structured]:
         """The values of operands, in order."""
+        if len(exprs) < 2 or not any(map(self.flow.assigned, exprs)):
+            return [self.value(expr) for expr in exprs]
         with self.sequence(exprs) as later:
             values: list[Structured] = []
             for position, expr in enumerate(exprs):
