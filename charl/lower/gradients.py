@@ -112,6 +112,7 @@ def _gradient_of(f: Lowering, expr: tree.GradientOf) -> Structured:
 def _gradients(f: Lowering, y: Value, wrt: Sequence[Structured]) -> list[Structured]:
     """The gradients of a scalar with respect to the float leaves of values."""
     xs = [leaf for value in wrt for leaf in floats_of(value)]
+    # A gradient that is zero for all leaves of one value is worth a warning.
     groups = {"groups": tuple(len(floats_of(value)) for value in wrt)}
     found = iter(f.emit("gradient", (y, *xs), groups, [x.type for x in xs]) if xs else ())
     gradients: list[Structured] = []

@@ -100,7 +100,7 @@ def test_the_function_form_differentiates_a_copy() -> None:
         == """\
 %0: f64 = copy %y
 %1: f64 = call %0 {function = @square}
-%2: f64 = gradient %1, %0
+%2: f64 = gradient %1, %0 {groups = (1)}
 return %2"""
     )
     assert run(f, 3.0) == 6.0
