@@ -164,6 +164,7 @@ def _shape(scope: Scope, node: ast.NamedType) -> tuple[Dim, ...]:
                     "`..` stands for leading dimensions in a signature, first in the brackets",
                     argument.span,
                 )
+                shape.append(UNKNOWN)
         else:
             shape.append(resolve_dim(scope, argument))
     return tuple(shape)

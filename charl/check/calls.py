@@ -69,6 +69,8 @@ def check_call(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr
     match callee:
         case ast.Name(name=name):
             entry = frame.look_up(name)
+            if entry is None and name in _DTYPE_NAMES:
+                return _call_dtype(frame, node)
             if entry is None:
                 return unknown_name(frame, callee, "function")
             return call_entry(frame, entry, callee, node, expected)
@@ -118,8 +120,6 @@ def call_entry(
             return frame.error("E0224", f"`{name}` is a module, not a function", callee.span)
         case StaticType(type=Tensor()):
             return _call_dtype(frame, node)
-    if isinstance(callee, ast.Name) and callee.name in _DTYPE_NAMES:
-        return _call_dtype(frame, node)
     return call_value(frame, check_expr(frame, callee), written(node.arguments), node.span)
 
 

@@ -624,7 +624,7 @@ def _query(frame: Frame, node: ast.Query, expected: Type | None) -> tree.Expr:
 def _range(frame: Frame, node: ast.Range, expected: Type | None) -> tree.Expr:
     """A range as a value: `(start, stop, step)`."""
     if node.start is None or node.stop is None:
-        return frame.error("E0233", "a range needs both ends here", node.span)
+        return broken(node)  # the parser lets only an index leave out an end
     start = coerce(frame, check_expr(frame, node.start, INT), INT, "a range counts in ints")
     stop = coerce(frame, check_expr(frame, node.stop, INT), INT, "a range counts in ints")
     step: tree.Expr = tree.Constant(node.span, INT, 1)

@@ -8,7 +8,7 @@ checked for many types) and points into the standard library only when nothing e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -50,6 +50,8 @@ class Session:
     defined: dict[tree.Instance, list[tree.Variable]] = field(default_factory=dict)
     """For a chunk of top-level code, the top-level variables that it binds itself."""
     start_up: list[Module] = field(default_factory=list)
+    initialise: Callable[[Module], None] | None = None
+    """Checks the top-level statements of a module that is loaded while another is checked."""
 
     def pool_symbol(self, index: int) -> Symbol:
         """Symbol number `index` of canonical argument types, shared by all instances."""

@@ -24,7 +24,7 @@ from charl.check.frame import Frame, Session
 from charl.check.infer import final
 from charl.check.modules import Names, declare, load_prelude, public_names
 from charl.check.program import (
-    _start_up,
+    start_up,
     check_all,
     check_definitions,
     finish_session,
@@ -160,8 +160,8 @@ class Incremental:
         frame.scopes[0].update(self._constants)
         self._doubt(frame.assigned)
         frame.instance.parameters += parameters
-        body = _start_up(session, frame)
-        body += check_all(frame, syntax.statements[:-1])
+        first = start_up(session, frame)
+        body = check_all(frame, syntax.statements[:-1])
         result: tree.Expr | None = None
         match syntax.statements[-1:]:
             case (ast.ExprStatement(value=value),):
@@ -170,7 +170,7 @@ class Incremental:
                 body += check_all(frame, last)
         span = Span(source, 0, len(source.text))
         kind = UNIT if result is None else result.type
-        frame.instance.body = tree.Block(span, kind, tuple(body), result)
+        frame.instance.body = tree.Block(span, kind, tuple(first + body), result)
         check_definitions(session, self.module)
         return self._close(frame)
 

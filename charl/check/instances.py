@@ -42,6 +42,22 @@ SAME_FUNCTION_DEPTH = 12
 """So many nested versions of one function for constant sizes, and the constants are forgotten."""
 
 
+LARGEST_TYPES = 200
+"""Argument types of a recursion with more parts than this are taken to grow without end."""
+
+
+def _weight(type: Type) -> int:
+    """The number of parts of a type."""
+    match type:
+        case types.Tuple(items) | types.Closure(_, items):
+            return 1 + sum(map(_weight, items))
+        case types.Struct(_, _, fields):
+            return 1 + sum(map(_weight, fields))
+        case types.List(element) | types.Array(element, _):
+            return 1 + _weight(element)
+    return 1
+
+
 @dataclass(frozen=True, slots=True)
 class Actual:
     """What an instance is asked for: run-time argument types in order, with what is known of the
@@ -84,7 +100,11 @@ def find_instance(frame: Frame, function: Function, actual: Actual, span: Span) 
     )
     progress = frame.session.instances.get(key)
     if progress is None:
-        if len(frame.uses) >= MAXIMUM_DEPTH or open_versions > 2 * SAME_FUNCTION_DEPTH:
+        if (
+            len(frame.uses) >= MAXIMUM_DEPTH
+            or open_versions > 2 * SAME_FUNCTION_DEPTH
+            or (open_versions > 2 and sum(map(_weight, listed)) > LARGEST_TYPES)
+        ):
             frame.error(
                 "E0332",
                 f"`{function.name}` would need endlessly many versions of itself",

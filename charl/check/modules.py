@@ -96,6 +96,9 @@ def resolve_lazy(names: Names, name: str) -> Entry | None:
     inner = target.names
     if wanted in inner and (not wanted.startswith("_")):
         return inner.get(wanted)
+    if isinstance(inner, Names) and wanted in target.pending and not wanted.startswith("_"):
+        names.lazy[name] = item  # a top-level variable: known once its module has started up
+        return None
     near = nearest(wanted, public_names(target))
     report(
         session,
@@ -184,6 +187,8 @@ def load_path(
             session.modules[key] = module
             _load_imports(session, module)
             session.start_up.append(module)
+            if session.initialise is not None:
+                session.initialise(module)
     finally:
         session.loading.remove(key)
     return module

@@ -264,6 +264,7 @@ class _Test:
                     option.span,
                     helps=("write an arm for each alternative",),
                 )
+                self._bind_broken(option)
                 return None
             condition = self.of(option, value)
             if condition is None:
@@ -324,6 +325,8 @@ class _Test:
                 span,
                 helps=("`_` stands for a value that does not matter",),
             )
+            for _, inner in arguments:
+                self._bind_broken(inner)
             return None
         fixed = known(value)
         result: tree.Expr | None = None
@@ -355,9 +358,13 @@ class _Test:
             self.frame.error(
                 "E0251", f"this pattern does not fit {types.show(kind)}", pattern.span, helps=helps
             )
+        self._bind_broken(pattern)
+        return None
+
+    def _bind_broken(self, pattern: ast.Pattern) -> None:
+        """The names of a pattern that has been reported about."""
         for name in _name_patterns(pattern):
             self.names.append((name, tree.Constant(name.span, BROKEN, None)))
-        return None
 
 
 def _name_patterns(pattern: ast.Pattern) -> list[ast.NamePattern]:

@@ -107,10 +107,10 @@ def _assigned_at_top(module: Module) -> frozenset[str]:
 
 def _main_chunk(session: Session, module: Module) -> tree.Chunk:
     frame = top_frame(session, module)
-    body = _start_up(session, frame)
-    body += check_all(frame, module.syntax.statements)
+    first = start_up(session, frame)
+    body = check_all(frame, module.syntax.statements)
     body += _call_main(frame, module)
-    return close(session, frame, module, body)
+    return close(session, frame, module, first + body)
 
 
 def check_all(frame: Frame, items: Sequence[ast.Statement]) -> list[tree.Statement]:
@@ -128,27 +128,31 @@ def close(session: Session, frame: Frame, module: Module, body: list[tree.Statem
     return tree.Chunk(frame.instance)
 
 
-def _start_up(session: Session, frame: Frame) -> list[tree.Statement]:
-    """The top-level statements of imported modules, in the order of their dependencies; modules
-    that are loaded on the way come first."""
+def start_up(session: Session, frame: Frame) -> list[tree.Statement]:
+    """The top-level statements of imported modules, in the order of their dependencies. The list
+    grows when further modules are loaded while `frame` is checked."""
     body: list[tree.Statement] = []
-    while True:
-        waiting = [m for m in session.start_up if not m.initialised]
-        if not waiting:
-            return body
-        for module in waiting:
-            module.initialised = True
-            inner = Frame(
-                session,
-                module,
-                frame.instance,
-                [{}],
-                is_top=True,
-                literals=frame.literals,
-                assigned=_assigned_at_top(module),
-            )
-            body += check_all(inner, module.syntax.statements)
-            frame.defined += inner.defined
+
+    def initialise(module: Module) -> None:
+        if module.initialised:
+            return
+        module.initialised = True
+        inner = Frame(
+            session,
+            module,
+            frame.instance,
+            [{}],
+            is_top=True,
+            literals=frame.literals,
+            assigned=_assigned_at_top(module),
+        )
+        body.extend(check_all(inner, module.syntax.statements))
+        frame.defined += inner.defined
+
+    session.initialise = initialise
+    for module in list(session.start_up):
+        initialise(module)
+    return body
 
 
 def _call_main(frame: Frame, module: Module) -> list[tree.Statement]:
@@ -185,8 +189,8 @@ def _test_chunk(session: Session, source: Source, test: ast.Test) -> tree.Chunk:
     frame = top_frame(session, module, "test")
     for loaded in session.start_up:
         loaded.initialised = False
-    body = _start_up(session, frame)
-    body += check_all(frame, module.syntax.statements)
+    first = start_up(session, frame)
+    body = check_all(frame, module.syntax.statements)
     node = next(
         item
         for item in module.syntax.statements
@@ -194,7 +198,7 @@ def _test_chunk(session: Session, source: Source, test: ast.Test) -> tree.Chunk:
     )
     checked = check_expr(frame, node.body)
     body.append(tree.Evaluate(node.span, checked))
-    return close(session, frame, module, body)
+    return close(session, frame, module, first + body)
 
 
 # --- Definitions ---------------------------------------------------------------------------------

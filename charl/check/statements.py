@@ -41,6 +41,8 @@ def check_let(frame: Frame, node: ast.Let) -> list[tree.Statement]:
     if node.type is not None:
         annotation = resolve_type(Scope(frame, rest=_rest(frame)), node.type)
     value = check_expr(frame, node.value, annotation)
+    if annotation is None:
+        fix_integers(value.type)
     if annotation is not None:
         label = Label(node.type.span, f"declared as {types.show(annotation)}")  # type: ignore[union-attr]
         value = coerce(frame, value, annotation, "", (label,))
@@ -53,6 +55,19 @@ def check_let(frame: Frame, node: ast.Let) -> list[tree.Statement]:
     if isinstance(node.pattern, ast.NamePattern):
         return [bind_variable(frame, node.pattern, value, annotation, node.keyword == "const")]
     return destructure(frame, node.pattern, value)
+
+
+def fix_integers(type: Type) -> None:
+    """A whole number that a variable is bound to is an int; only its width in floats stays open."""
+
+    match resolve(type):
+        case Tensor(types.DTypeVariable() as dtype, _) if not dtype.float_only:
+            dtype.bound = dtype.default or types.INT.dtype
+        case List(element) | types.Array(element, _):
+            fix_integers(element)
+        case types.Tuple(items):
+            for item in items:
+                fix_integers(item)
 
 
 def _rest(frame: Frame) -> Any:
