@@ -23,6 +23,9 @@ from charl.diagnostics.diagnostic import CharlError, Diagnostic, Frame, Label, e
 from charl.interp.machine import Machine, Unit
 from charl.source import Span
 
+# What NumPy says of an array whose size in bytes is no int64.
+TOO_LARGE = ("array is too big", "Maximum allowed dimension exceeded")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -45,6 +48,8 @@ def diagnose(problem: BaseException, machine: Machine) -> CharlError | None:
             return CharlError(_too_deep(places))
         case MemoryError():
             return CharlError(_out_of_memory(problem, places))
+        case ValueError() if str(problem).startswith(TOO_LARGE):
+            return CharlError(_out_of_memory(MemoryError(), places))
         case Fault():
             return CharlError(_fault(problem, places))
     fault = _replayed(places)

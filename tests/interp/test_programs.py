@@ -6,10 +6,12 @@ import copy
 from random import Random
 from typing import Any
 
+import naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import random_program
 
 import charl.ops  # noqa: F401  (fills the registry)
 from charl.core.ir import Program
@@ -22,8 +24,6 @@ from charl.transform.dce import dce
 from charl.transform.inline import inline
 from charl.transform.pipeline import optimise
 from charl.transform.simplify import simplify
-import naive
-from programs import random_program
 
 
 def arguments() -> list[Any]:
