@@ -41,6 +41,7 @@ def test_update(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     write_back(page, results)
 
 
+@pytest.mark.skipif(UPDATE, reason="the pages have just changed")
 def test_pages_cover_the_language() -> None:
     """At least 250 cases, a third of them errors; titles are unique within a page."""
     assert len(CASES) >= 250

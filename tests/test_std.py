@@ -87,12 +87,12 @@ def sgd(w: Any, g: Any, state: dict[str, Any], t: int) -> Any:
 
 def momentum(w: Any, g: Any, state: dict[str, Any], t: int) -> Any:
     state["v"] = 0.9 * state.get("v", 0) + g
-    return w - 0.1 * state["v"]
+    return w - 0.02 * state["v"]
 
 
 def nesterov(w: Any, g: Any, state: dict[str, Any], t: int) -> Any:
     state["v"] = 0.9 * state.get("v", 0) + g
-    return w - 0.1 * (g + 0.9 * state["v"])
+    return w - 0.02 * (g + 0.9 * state["v"])
 
 
 def adam(w: Any, g: Any, state: dict[str, Any], t: int) -> Any:
@@ -119,8 +119,8 @@ def adagrad(w: Any, g: Any, state: dict[str, Any], t: int) -> Any:
 
 OPTIMISERS: dict[str, Step] = {
     "sgd(w, rate: 0.1)": sgd,
-    "sgd(w, rate: 0.1, momentum: 0.9)": momentum,
-    "sgd(w, rate: 0.1, momentum: 0.9, nesterov: true)": nesterov,
+    "sgd(w, rate: 0.02, momentum: 0.9)": momentum,
+    "sgd(w, rate: 0.02, momentum: 0.9, nesterov: true)": nesterov,
     "adam(w, rate: 0.1)": adam,
     "adamw(w, rate: 0.1, decay: 0.3)": adamw,
     "rmsprop(w, rate: 0.1)": rmsprop,

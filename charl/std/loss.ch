@@ -2,6 +2,7 @@
 ///
 /// What a network puts out before a softmax or sigmoid is called its logits; the losses that take
 /// logits are exact where the composition of the two functions would overflow or underflow.
+/// (`0 - x` is `-x`, but a perfect score is then 0.0 and not -0.0.)
 
 /// The mean squared error; `prediction` and `target` of one shape.
 fn mse(prediction, target) { mean((prediction - target) ** 2) }
@@ -22,7 +23,7 @@ fn huber(prediction, target, delta: float = 1.0) {
 /// either classes 0 to C - 1, integers [..], or probabilities [.., C].
 fn cross_entropy(logits, labels) {
     if len(shape(labels)) == len(shape(logits)) {
-        mean(-sum(labels * log_softmax(logits), axis: -1))
+        0 - mean(sum(labels * log_softmax(logits), axis: -1))
     } else {
         nll(log_softmax(logits), labels)
     }
@@ -31,7 +32,7 @@ fn cross_entropy(logits, labels) {
 /// The negative log-likelihood: minus the mean of `log_probabilities[.., label]`, for
 /// log-probabilities [.., C] and integer labels [..].
 fn nll(log_probabilities, labels) {
-    -mean(take_along(log_probabilities, stack([labels], axis: -1), axis: -1))
+    0 - mean(take_along(log_probabilities, stack([labels], axis: -1), axis: -1))
 }
 
 /// The mean cross-entropy of `sigmoid(logits)` and `targets`, probabilities of the same shape.
