@@ -80,7 +80,14 @@ def check_call(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr
             entry = entry_of(frame, base)
             if isinstance(entry, Struct | Enum):
                 return construct(frame, entry, callee.items, node, expected)
-    return call_value(frame, check_expr(frame, callee), written(node.arguments), node.span)
+    return _call_computed(frame, callee, node)
+
+
+def _call_computed(frame: Frame, callee: ast.Expr, node: ast.Call) -> tree.Expr:
+    """A call of a value; a model that is stored somewhere may be updated there."""
+    value = check_expr(frame, callee)
+    place = callee if is_place(callee) else None
+    return call_value(frame, value, written(node.arguments), node.span, place)
 
 
 def entry_of(frame: Frame, node: ast.Expr) -> Any:
@@ -120,7 +127,7 @@ def call_entry(
             return frame.error("E0224", f"`{name}` is a module, not a function", callee.span)
         case StaticType(type=Tensor()):
             return _call_dtype(frame, node)
-    return call_value(frame, check_expr(frame, callee), written(node.arguments), node.span)
+    return _call_computed(frame, callee, node)
 
 
 _DTYPE_NAMES = frozenset(("int", "float", "bool", "int32", "int64", "float32", "float64"))

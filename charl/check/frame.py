@@ -50,6 +50,8 @@ class Session:
     defined: dict[tree.Instance, list[tree.Variable]] = field(default_factory=dict)
     """For a chunk of top-level code, the top-level variables that it binds itself."""
     start_up: list[Module] = field(default_factory=list)
+    in_out: set[str] = field(default_factory=set)
+    """Names of functions that have `mut` parameters."""
     initialise: Callable[[Module], None] | None = None
     """Checks the top-level statements of a module that is loaded while another is checked."""
 

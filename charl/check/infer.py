@@ -141,6 +141,8 @@ def unify(frame: Frame, a: Type, b: Type) -> bool:
         b.bound = a
         return True
     match a, b:
+        case (Closure() | Closures() | Struct()), types.Function():
+            return True  # the known function stands where any of that form may
         case Tensor(), Tensor():
             return unify_dtypes(a.dtype, b.dtype) and _same_sizes(frame, a.shape, b.shape)
         case (List(), List()) | (Array(), Array()):

@@ -26,9 +26,9 @@ from charl.check.declarations import (
 )
 from charl.check.dispatch import HOOKS, check_expr
 from charl.check.finish import finish_instance
-from charl.check.frame import MAXIMUM_DEPTH, Frame, Progress
+from charl.check.frame import MAXIMUM_DEPTH, Frame, Progress, Session
 from charl.check.infer import coerce, final, join, resolve
-from charl.check.names import assigned_names
+from charl.check.names import assigned_names, passed_names
 from charl.check.signatures import parameter_name, signature_of
 from charl.diagnostics import diagnostic
 from charl.diagnostics.diagnostic import Label
@@ -184,7 +184,7 @@ def _check_body(
         ambient=caller.ambient,
         uses=uses,
         generic=caller.generic,
-        assigned=assigned_names(function.body),
+        assigned=may_change(caller.session, function.body),
         owner=function,
     )
     instance.parameters, instance.captured = [], []
@@ -211,6 +211,12 @@ def check_generically(caller: Frame, function: Function, actual: Actual) -> None
     frame = Frame(caller.session, function.module, instance, [], generic=True)
     frame.session.calls.setdefault(instance, [])
     _check_body(frame, function, actual, instance, None, None)
+
+
+def may_change(session: Session, body: ast.Node) -> frozenset[str]:
+    """Variables that are assigned inside, or handed to a `mut` parameter."""
+    passed = {name for callee, name in passed_names(body) if callee in session.in_out}
+    return assigned_names(body) | passed
 
 
 def bindings_for(

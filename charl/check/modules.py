@@ -361,6 +361,8 @@ def _entry(module: Module, item: ast.Statement) -> tuple[Entry, ast.Identifier] 
 def make_function(
     module: Module, node: ast.Function, owner: Struct | Enum | None = None
 ) -> Function:
+    if any(p.mutable for p in node.parameters):
+        module.names.session.in_out.add(node.name.name)  # type: ignore[attr-defined]
     return Function(
         node.name.name,
         module,

@@ -60,6 +60,23 @@ def assigned_names(body: ast.Node) -> frozenset[str]:
     return frozenset(names)
 
 
+@lru_cache(maxsize=4096)
+def passed_names(body: ast.Node) -> frozenset[tuple[str, str]]:
+    """Pairs of a callee's name and a variable that is an argument of such a call inside."""
+    pairs: set[tuple[str, str]] = set()
+    for node in walk(body):
+        if isinstance(node, ast.Call):
+            callee = node.callee
+            name = callee.name if isinstance(callee, ast.Name) else ""
+            if isinstance(callee, ast.Field):
+                name = callee.name.name
+            for argument in node.arguments:
+                root = root_name(argument.value)
+                if root is not None:
+                    pairs.add((name, root.name))
+    return frozenset(pairs)
+
+
 def _targets(target: ast.Expr) -> set[str]:
     if isinstance(target, ast.TupleLiteral):
         return {name for item in target.items for name in _targets(item)}

@@ -31,9 +31,9 @@ from charl.check.dispatch import HOOKS, check_expr, check_statement
 from charl.check.finish import finish
 from charl.check.frame import Frame, Session
 from charl.check.infer import resolve
-from charl.check.instances import Actual, check_generically
+from charl.check.instances import Actual, check_generically, may_change
 from charl.check.modules import Names, declare_module, load_prelude
-from charl.check.names import assigned_names, walk
+from charl.check.names import walk
 from charl.check.signatures import signature_of
 from charl.diagnostics.diagnostic import CharlError, Diagnostic
 from charl.source import Source, Span
@@ -93,15 +93,15 @@ def top_frame(session: Session, module: Module, name: str = "main") -> Frame:
         instance,
         [{}],
         is_top=True,
-        assigned=_assigned_at_top(module),
+        assigned=_assigned_at_top(session, module),
     )
 
 
-def _assigned_at_top(module: Module) -> frozenset[str]:
+def _assigned_at_top(session: Session, module: Module) -> frozenset[str]:
     names: frozenset[str] = frozenset()
     for item in module.syntax.statements:
         if not isinstance(item, ast.Item):
-            names |= assigned_names(item)
+            names |= may_change(session, item)
     return names
 
 
@@ -144,7 +144,7 @@ def start_up(session: Session, frame: Frame) -> list[tree.Statement]:
             [{}],
             is_top=True,
             literals=frame.literals,
-            assigned=_assigned_at_top(module),
+            assigned=_assigned_at_top(session, module),
         )
         body.extend(check_all(inner, module.syntax.statements))
         frame.defined += inner.defined

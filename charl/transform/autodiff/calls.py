@@ -214,7 +214,7 @@ def fresh_names(state: Differentiation, name: str) -> tuple[str, str]:
     """Names for the pair; a function that is still being derived has taken its forward name."""
     for count in itertools.count(1):
         suffix = "" if count == 1 else f"_{count}"
-        if f"{name}_forward{suffix}" not in state.functions:
+        if not {f"{name}_forward{suffix}", f"{name}_backward{suffix}"} & set(state.functions):
             break
     return f"{name}_forward{suffix}", f"{name}_backward{suffix}"
 
