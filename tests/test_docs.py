@@ -55,8 +55,8 @@ def programs(page: Path) -> list[Program]:
     return found
 
 
-PAGES = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"]
-PROGRAMS = [program for page in PAGES if page.exists() for program in programs(page)]
+PAGES = [page for page in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))) if page.exists()]
+PROGRAMS = [program for page in PAGES for program in programs(page)]
 
 
 @pytest.mark.skipif(UPDATE, reason="CHARL_UPDATE rewrites the pages instead")
