@@ -218,8 +218,9 @@ def _len(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
 
 
 def _after(let: tree.Let, result: tree.Expr) -> tree.Expr:
-    """A result computed after a binding; a mere reading needs none."""
-    if isinstance(let.value, tree.Read):
+    """A result computed after a binding; a mere reading needs none, unless it is that of a
+    variable with `?` sizes: only the reading tells what they are."""
+    if isinstance(let.value, tree.Read) and let.value.type == let.value.variable.type:
         return result
     return tree.Block(result.span, result.type, (let,), result)
 

@@ -375,9 +375,6 @@ def size_expr(dim: Dim, tensor: tree.Expr, axis: int, span: Span) -> tree.Expr:
         return tree.Constant(span, INT, dim)
     if isinstance(dim, Unknown):
         return tree.Apply(span, INT, REGISTRY["dim"], (tensor,), {"axis": axis})
-    if isinstance(tensor, tree.Read) and tensor.type is not tensor.variable.type:
-        # A reading of a variable with `?` sizes is what tells its own symbols.
-        return tree.Apply(span, INT, REGISTRY["dim"], (tensor,), {"axis": axis}, dim)
     return tree.SizeOf(span, INT, dim)
 
 
