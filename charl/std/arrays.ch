@@ -78,8 +78,9 @@ fn linspace(low: float32, high: float32, n: int) -> float32[n] {
     low * (1 - fraction) + high * fraction
 }
 
-/// `x` with what lies outside `low` to `high` moved to the nearer of the two, any shape.
-fn clip(x, low, high) { minimum(maximum(x, low), high) }
+/// `x` with what lies outside `low` to `high` moved to the nearer of the two, any shape. The bounds
+/// are converted to the dtype of `x`.
+fn clip(x, low, high) { minimum(maximum(x, low as x.dtype), high as x.dtype) }
 
 /// The elements in ascending order along `axis`; not-a-numbers last; equal elements keep their
 /// order.

@@ -198,7 +198,7 @@ fn clip_by_norm(gradient, limit: float) {
 
 /// The gradient with every number moved into `-limit` to `limit`.
 fn clip_by_value(gradient, limit: float) {
-    map(|g| clip(g, -limit as g.dtype, limit as g.dtype), gradient)
+    map(|g| clip(g, -limit, limit), gradient)
 }
 
 // --- Schedules -----------------------------------------------------------------------------------
