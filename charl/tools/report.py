@@ -51,6 +51,6 @@ def report(diagnostics: Sequence[Diagnostic], *, json: bool, stream: TextIO | No
 def exit_status(diagnostics: Sequence[Diagnostic]) -> int:
     """0 without errors, 2 when charl was called wrongly (E0700 to E0719), else 1."""
     errors = [diagnostic.code for diagnostic in diagnostics if diagnostic.is_error]
-    if any("E0700" <= code <= "E0719" for code in errors):
+    if any("E0700" <= code < "E0720" for code in errors):
         return 2
     return 1 if errors else 0
