@@ -182,8 +182,8 @@ def resolve_dim(scope: Scope, node: ast.TypeArgument) -> Dim:
         case ast.NamedType(path=(only,), arguments=None):
             return _named_dim(scope, only.name, node.span)
         case ast.Unary(operator="-", operand=operand):
-            value = resolve_dim(scope, operand)
-            return UNKNOWN if isinstance(value, Unknown) else -value
+            inner = resolve_dim(scope, operand)
+            return UNKNOWN if isinstance(inner, Unknown) else -inner
         case ast.Binary(operator=operator) if operator in DIM_OPERATORS:
             left, right = resolve_dim(scope, node.left), resolve_dim(scope, node.right)
             if isinstance(left, Unknown) or isinstance(right, Unknown):
@@ -546,13 +546,18 @@ class Bindings:
             case types.Tuple(a), types.Tuple(b):
                 for x, y in zip(a, b):
                     self.match(x, y)
-            case (types.Struct(), types.Struct()) | (types.Enum(), types.Enum()):
+            case (types.Struct() | types.Enum(), types.Struct() | types.Enum()):
                 if annotation.declaration is found.declaration:
-                    for x, y in zip(annotation.arguments, found.arguments):
-                        if isinstance(x, Type) and isinstance(y, Type):
-                            self.match(x, y)
-                        elif not isinstance(x, Type) and not isinstance(y, Type):
-                            self._match_shape((x,), (y,))
+                    self._match_arguments(annotation.arguments, found.arguments)
+
+    def _match_arguments(
+        self, wanted: tuple[Type | Dim, ...], found: tuple[Type | Dim, ...]
+    ) -> None:
+        for x, y in zip(wanted, found):
+            if isinstance(x, Type) and isinstance(y, Type):
+                self.match(x, y)
+            elif not isinstance(x, Type) and not isinstance(y, Type):
+                self._match_shape((x,), (y,))
 
     def _match_shape(self, wanted: tuple[Dim, ...], found: tuple[Dim, ...]) -> None:
         if wanted and dims.as_symbol(wanted[0]) is REST:

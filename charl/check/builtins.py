@@ -606,12 +606,12 @@ def _map_list(frame: Frame, apply: Leafwise, values: list[tree.Expr], span: Span
     at = tree.Read(span, INT, index)
     elements: list[tree.Expr] = []
     inner: list[tree.Statement] = []
-    for read in lists:
-        kind = resolve(read.type)
+    for source in lists:
+        kind = resolve(source.type)
         assert isinstance(kind, List)
         element = frame.opened(resolve(kind.element))
         let, item = frame.temporary(
-            "item", tree.Apply(span, element, REGISTRY["list_get"], (read, at), {})
+            "item", tree.Apply(span, element, REGISTRY["list_get"], (source, at), {})
         )
         inner.append(let)
         elements.append(item)

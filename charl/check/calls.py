@@ -116,7 +116,7 @@ def call_entry(
         case Struct() | Enum():
             return construct(frame, entry, (), node, expected)
         case Variant():
-            return HOOKS["variant"](frame, entry, node, expected)
+            return HOOKS["variant"](frame, entry, node, expected)  # type: ignore[no-any-return]
         case Logic(name=name):
             return frame.error(
                 "E0801",
@@ -171,7 +171,7 @@ def _call_member(
     if isinstance(entry, Module):
         member = HOOKS["member"](frame, entry, name)
         if member is None:
-            return HOOKS["no_member"](frame, entry, callee.name)
+            return HOOKS["no_member"](frame, entry, callee.name)  # type: ignore[no-any-return]
         return call_entry(frame, member, callee, node, expected)
     if isinstance(entry, Enum):
         variant = HOOKS["variant_of"](frame, entry, callee.name)

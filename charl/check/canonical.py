@@ -1,9 +1,9 @@
 """Argument types in canonical form: what identifies an instance.
 
-Two calls share an instance when their argument types are the same up to the names of the sizes that
-only the run knows. Every size that occurs alone in some shape becomes the next symbol of the
-session's pool; polynomials over such sizes keep their form, any other polynomial becomes a symbol of
-its own. `sizes` maps the pool's symbols back to the caller's dims.
+Two calls share an instance when their argument types are the same up to the names of the sizes
+that only the run knows. Every size that occurs alone in some shape becomes the next symbol of the
+session's pool; polynomials over such sizes keep their form, any other polynomial becomes a symbol
+of its own. `sizes` maps the pool's symbols back to the caller's dims.
 """
 
 from __future__ import annotations

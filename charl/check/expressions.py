@@ -1,4 +1,4 @@
-"""Expressions: literals, names, fields, collections, casts, blocks, branches, functions as values."""
+"""Expressions: literals, names, fields, collections, casts, blocks, branches, closures."""
 
 from __future__ import annotations
 
@@ -289,9 +289,8 @@ def value_of(frame: Frame, entry: Any, node: ast.Expr, expected: Type | None) ->
 
 
 def _read(frame: Frame, variable: tree.Variable, span: Span) -> tree.Expr:
-    if variable.is_global and not frame.is_top:
-        if variable not in frame.instance.globals:
-            frame.instance.globals.append(variable)
+    if variable.is_global and not frame.is_top and variable not in frame.instance.globals:
+        frame.instance.globals.append(variable)
     kind = resolve(variable.type)
     opened = frame.opened(kind) if isinstance(kind, Tensor) else kind
     return tree.Read(span, opened, variable)
@@ -465,6 +464,23 @@ def _diverges(item: tree.Statement) -> bool:
             return True
         case tree.Evaluate(value=value) | tree.Let(value=value):
             return resolve(value.type) == NEVER
+        case tree.While(condition=tree.Constant(value=True), body=body):
+            return not leaves_loop(body)
+    return False
+
+
+def leaves_loop(node: tree.Expr | tree.Statement) -> bool:
+    """Whether a `break` inside belongs to the loop around."""
+    match node:
+        case tree.Break():
+            return True
+        case tree.Block(statements=statements, result=result):
+            inner = result is not None and leaves_loop(result)
+            return inner or any(leaves_loop(s) for s in statements)
+        case tree.If(then=then, otherwise=otherwise):
+            return leaves_loop(then) or leaves_loop(otherwise)
+        case tree.Evaluate(value=value) | tree.Let(value=value) | tree.Assign(value=value):
+            return leaves_loop(value)
     return False
 
 

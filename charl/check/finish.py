@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -72,12 +71,15 @@ def _push(stack: list[Any], value: Any) -> None:
                 _push(stack, item)
 
 
-@cache
+_SLOTS: dict[type, tuple[str, ...]] = {}
+
+
 def _slots(kind: type) -> tuple[str, ...]:
-    names: list[str] = []
-    for base in reversed(kind.__mro__):
-        names += [s for s in getattr(base, "__slots__", ()) if s not in ("span", "type", "known")]
-    return tuple(names)
+    found = _SLOTS.get(kind)
+    if found is None:
+        slots = (s for base in reversed(kind.__mro__) for s in getattr(base, "__slots__", ()))
+        found = _SLOTS[kind] = tuple(s for s in slots if s not in ("span", "type", "known"))
+    return found
 
 
 def _finish_constant(frame: Frame, node: tree.Constant) -> None:

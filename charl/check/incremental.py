@@ -24,10 +24,10 @@ from charl.check.frame import Frame, Session
 from charl.check.infer import final
 from charl.check.modules import Names, declare, load_prelude, public_names
 from charl.check.program import (
-    start_up,
     check_all,
     check_definitions,
     finish_session,
+    start_up,
     top_frame,
     warnings,
 )

@@ -1,8 +1,8 @@
 """Indexing and slicing: `t[i, a..b, ..]`, masks, index tensors, lists, strings, tuples.
 
-On a tensor every access becomes at most a slice (all ranges at once), an `index` (leading integers),
-and one gather or mask selection. Ranges know their sizes where the bounds are known; a bound that
-only the run knows gives a size that only the run knows.
+On a tensor every access becomes at most a slice (all ranges at once), an `index` (leading
+integers), and one gather or mask selection. Ranges know their sizes where the bounds are known; a
+bound that only the run knows gives a size that only the run knows.
 """
 
 from __future__ import annotations

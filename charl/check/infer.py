@@ -141,32 +141,38 @@ def unify(frame: Frame, a: Type, b: Type) -> bool:
         b.bound = a
         return True
     match a, b:
-        case (Closure() | Closures() | Struct()), types.Function():
+        case ((Closure() | Closures() | Struct()), types.Function()):
             return True  # the known function stands where any of that form may
         case Tensor(), Tensor():
             return unify_dtypes(a.dtype, b.dtype) and _same_sizes(frame, a.shape, b.shape)
-        case (List(), List()) | (Array(), Array()):
-            same_length = not isinstance(a, Array) or a.length == b.length  # type: ignore[union-attr]
-            return same_length and unify(frame, a.element, b.element)
+        case List(first), List(second):
+            return unify(frame, first, second)
+        case Array(first, length), Array(second, other):
+            return length == other and unify(frame, first, second)
         case Tuple(), Tuple():
             return len(a.items) == len(b.items) and all(
                 unify(frame, x, y) for x, y in zip(a.items, b.items)
             )
-        case (Struct(), Struct()) | (Enum(), Enum()):
-            return (
-                a.declaration is b.declaration
-                and len(a.arguments) == len(b.arguments)
-                and all(_unify_argument(frame, x, y) for x, y in zip(a.arguments, b.arguments))
-                and (
-                    not isinstance(a, Struct)
-                    or all(unify(frame, x, y) for x, y in zip(a.fields, b.fields))  # type: ignore[union-attr]
-                )
+        case Struct(), Struct():
+            return _unify_declared(frame, a, b) and all(
+                unify(frame, x, y) for x, y in zip(a.fields, b.fields)
             )
+        case Enum(), Enum():
+            return _unify_declared(frame, a, b)
         case Closure(), Closure():
             return a.function is b.function and all(
                 unify(frame, x, y) for x, y in zip(a.captured, b.captured)
             )
     return a == b
+
+
+def _unify_declared(frame: Frame, a: Struct | Enum, b: Struct | Enum) -> bool:
+    """Whether two structs or enums are of one declaration, with arguments that agree."""
+    return (
+        a.declaration is b.declaration
+        and len(a.arguments) == len(b.arguments)
+        and all(_unify_argument(frame, x, y) for x, y in zip(a.arguments, b.arguments))
+    )
 
 
 def _unify_argument(frame: Frame, a: Type | Dim, b: Type | Dim) -> bool:

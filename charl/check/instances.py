@@ -1,10 +1,10 @@
 """Instances: a function checked for one tuple of argument types.
 
-A call asks for the instance of its canonical argument types; the first to ask checks the body. While
-a function without a written result type is still being checked, a recursive call has type `never`
-(the neutral element of joins); when that happened the body is checked again with the type found,
-until it does not change. Recursion that would need ever new versions because sizes change from call
-to call is cut by forgetting the constants: one version then serves all sizes.
+A call asks for the instance of its canonical argument types; the first to ask checks the body.
+While a function without a written result type is still being checked, a recursive call has type
+`never` (the neutral element of joins); when that happened the body is checked again with the type
+found, until it does not change. Recursion that would need ever new versions because sizes change
+from call to call is cut by forgetting the constants: one version then serves all sizes.
 """
 
 from __future__ import annotations
@@ -346,7 +346,8 @@ def _finish_result(
 ) -> None:
     """Bring the body and every `return` to one type, the result type."""
     instance = frame.instance
-    context, secondary = "this is the result", ()
+    context = "this is the result"
+    secondary: tuple[Label, ...] = ()
     if written is not None and function.result is not None:
         secondary = (Label(function.result.span, f"the result is declared as {written}"),)
         context = ""
@@ -354,7 +355,8 @@ def _finish_result(
         if resolve(body.type) == types.UNIT and written != types.UNIT and not frame.returns:
             frame.error(
                 "E0303",
-                f"`{function.name}` should yield {types.show(written)}, but its body yields nothing",
+                f"`{function.name}` should yield {types.show(written)}, but its body yields "
+                "nothing",
                 function.span,
                 secondary=secondary,
                 helps=("the last expression of the body is its result",),

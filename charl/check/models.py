@@ -1,9 +1,9 @@
 """Structs, models and enums: how their values are made.
 
-A struct is made by naming its fields. A model initialises itself: its `init` if it has one, else the
-default of each field; a field of model type without a default initialises itself in turn, and the
-`layers` are made by their expressions. `seed: n` draws the initial values from their own stream and
-leaves the program's stream as it was. A model with `layers` and no `forward` applies them in order.
+A struct is made by naming its fields. A model initialises itself: its `init` if it has one, else
+the default of each field; a field of model type without a default initialises itself in turn, and
+the `layers` are made by their expressions. `seed: n` draws the initial values from their own stream
+and leaves the program's stream as it was. A model with `layers` and no `forward` applies them in order.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Modules: finding, loading and declaring files; imports with their cycles and private names.
 
-`import a.b` looks for `a/b.ch` beside the importing file, then in the standard library; a folder is
-a module by its `mod.ch`, or a namespace of its files. Names that begin with `_` are private to their
-file. A module of the standard library is loaded when one of its names is first looked up, so that
-small programs read little.
+`import a.b` looks for `a/b.ch` beside the importing file, then in the standard library; a folder
+is a module by its `mod.ch`, or a namespace of its files. Names that begin with `_` are private to
+their file. A module of the standard library is loaded when one of its names is first looked up, so
+that small programs read little.
 """
 
 from __future__ import annotations
@@ -174,7 +174,8 @@ def load_path(
         return None
     key = str(found.resolve())
     if key in session.loading:
-        return _cycle(session, key, span)
+        _cycle(session, key, span)
+        return None
     if key in session.modules:
         return session.modules[key]
     if found.is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from charl.syntax import ast
@@ -15,12 +15,15 @@ def children(node: ast.Node) -> Iterator[ast.Node]:
         yield from _nodes(getattr(node, slot))
 
 
-@cache
+_SLOTS: dict[type, tuple[str, ...]] = {}
+
+
 def _slots(kind: type) -> tuple[str, ...]:
-    names: list[str] = []
-    for base in reversed(kind.__mro__):
-        names += [s for s in getattr(base, "__slots__", ()) if s != "span"]
-    return tuple(names)
+    found = _SLOTS.get(kind)
+    if found is None:
+        slots = (s for base in reversed(kind.__mro__) for s in getattr(base, "__slots__", ()))
+        found = _SLOTS[kind] = tuple(s for s in slots if s != "span")
+    return found
 
 
 def _nodes(value: Any) -> Iterator[ast.Node]:

@@ -264,9 +264,8 @@ def negate(frame: Frame, value: tree.Expr, span: Span) -> tree.Expr:
     kind = resolve(value.type)
     if kind in (BROKEN, NEVER):
         return value
-    if isinstance(value, tree.Constant) and isinstance(value.value, int | float):
-        if not isinstance(value.value, bool):
-            return tree.Constant(span, value.type, -value.value)
+    if isinstance(value, tree.Constant) and type(value.value) in (int, float):
+        return tree.Constant(span, value.type, -value.value)
     if isinstance(kind, Tensor) and resolve_dtype(kind.dtype) != dtypes.BOOL:
         result = apply_op(frame, REGISTRY["neg"], [value], {}, span)
         size = known(value)
@@ -455,24 +454,23 @@ def equal_values(frame: Frame, left: tree.Expr, right: tree.Expr, span: Span) ->
         case types.String(), types.String():
             return _compare_strings(frame, "==", left, right, span)
         case ((types.Tuple() | types.Array()), (types.Tuple() | types.Array())):
-            first, second = _listed(a), _listed(b)
-            if len(first) != len(second):
+            items = _listed(a), _listed(b)
+            if len(items[0]) != len(items[1]):
                 return None if isinstance(a, types.Tuple) else tree.Constant(span, BOOL, False)
-            return _all_equal(frame, left, right, first, second, span)
+            return _all_equal(frame, left, right, items[0], items[1], span)
         case (types.Struct(), types.Struct()) if a.declaration is b.declaration:
             fields = fields_of_struct(frame, a), fields_of_struct(frame, b)
             return _all_equal(frame, left, right, list(fields[0]), list(fields[1]), span)
         case (types.Enum(), types.Enum()) if a.declaration is b.declaration:
             if a.recursive:
-                return _call_library(frame, "_enums_equal", [left, right], span)
+                return tree.Apply(span, BOOL, REGISTRY["box_equal"], (left, right), {})
             return _equal_enums(frame, left, right, a, span)
         case ((List() | types.Array()), (List() | types.Array())):
             operands = [as_list(frame, left), as_list(frame, right)]
             return _call_library(frame, "_lists_equal", operands, span)
         case ((types.Closure() | types.Closures()), _):
             return None
-    kind = coerce(frame, right, a).type if a == b else None
-    return None if kind is None else tree.Constant(span, BOOL, True)
+    return tree.Constant(span, BOOL, True) if a == b else None
 
 
 def _listed(kind: types.Tuple | types.Array) -> list[Type]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from charl.check import tree
 from charl.check.annotations import fields_of_struct, payloads_of_enum
+from charl.check.calls import entry_of
 from charl.check.declarations import Enum, Variant
 from charl.check.dispatch import HOOKS, broken, check_expr, expression
 from charl.check.exhaustive import missing_and_unreachable
-from charl.check.expressions import condition_expr, entry_of
+from charl.check.expressions import condition_expr
 from charl.check.frame import Frame
 from charl.check.infer import coerce, final, join, resolve
 from charl.check.known import Choice, known
@@ -294,7 +295,7 @@ class _Test:
     ) -> tree.Expr | None:
         names = kind.declaration.field_names
         fields = fields_of_struct(self.frame, kind)
-        parts = []
+        parts: list[tuple[ast.Pattern, tree.Expr]] = []
         for position, (label, inner) in enumerate(pattern.arguments):
             index = (
                 position
@@ -336,7 +337,7 @@ class _Test:
             tag = tree.Constant(span, INT, variant.index)
             result = compare(self.frame, "==", tree.VariantTag(span, INT, value), tag, span)
         names = [n.name if n is not None else None for n, _ in declared]
-        parts = []
+        parts: list[tuple[ast.Pattern, tree.Expr]] = []
         for position, (label, inner) in enumerate(arguments):
             index = (
                 names.index(label.name) if label is not None and label.name in names else position

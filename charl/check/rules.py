@@ -1,13 +1,13 @@
 """Primitives as functions: their operands and attributes checked, their type rule applied.
 
-The rule of an op says what it demands through a `RuleContext`; here a demand that two sizes be equal
-becomes nothing (proven), a diagnostic that shows both operands (impossible), or a run-time check of
-the later operand's shape.
+The rule of an op says what it demands through a `RuleContext`. Here a demand that two sizes be
+equal becomes nothing (proven), a diagnostic that shows both operands (impossible), or a run-time
+check of the later operand's shape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from charl.check import tree
@@ -399,8 +399,8 @@ def sizes_of(frame: Frame, slot: Supplied) -> list[tree.Expr] | None:
     kind = resolve(expr.type)
     found = known(expr)
     match kind:
-        case types.Tuple(items):
-            count = len(items)
+        case types.Tuple(parts):
+            count = len(parts)
         case types.Array(_, length):
             count = length
         case types.Tensor(_, ()):
@@ -427,7 +427,7 @@ def sizes_of(frame: Frame, slot: Supplied) -> list[tree.Expr] | None:
     ]
 
 
-_CLASSES = {
+_CLASSES: dict[str, Callable[[DType], bool]] = {
     "any": lambda d: True,
     "number": lambda d: d.kind != "bool",
     "float": lambda d: d.is_float,
@@ -472,7 +472,7 @@ def _has_class(kind: Tensor, name: str) -> bool:
             return unify_dtypes(dtype, dtypes.BY_NAME[name])
         return name != "bool"
     if name in _CLASSES:
-        return bool(_CLASSES[name](dtype))
+        return _CLASSES[name](dtype)
     return dtype == dtypes.BY_NAME[name]
 
 
@@ -484,7 +484,7 @@ def _wrong_class(frame: Frame, shown: str, operand: tree.Expr, name: str) -> Non
         "bool": "booleans",
         "number": "numbers",
     }.get(name, name)
-    helps = ()
+    helps: tuple[str, ...] = ()
     if name == "float" and isinstance(kind, Tensor):
         helps = ("convert it with `as float32` or `as float64`",)
     frame.error(

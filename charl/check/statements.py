@@ -319,7 +319,7 @@ def _assign_name(
             kind = resolve(entry.type)
             if _grows(frame, value, kind):
                 shown = types.show(kind)
-                open_type = shown.partition("[")[0] + "[" + ", ".join("?" * len(kind.shape)) + "]"  # type: ignore[union-attr]
+                open_type = types.map_dims(kind, lambda d: dims.UNKNOWN)
                 frame.error(
                     "E0310",
                     f"`{name}` is {shown}, and the new value is {types.show(resolve(value.type))}",

@@ -16,13 +16,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from charl.core.builder import Builder
 from charl.core.ir import Statement, Value
-from charl.core.op import Kind, Op, Parameter, RuleContext, declare
+from charl.core.op import Kind, Op, Parameter, RuleContext, Sample, declare
 from charl.ops.expect import expect_count
 from charl.ops.list_values import add_structures, zeros_like
 from charl.types.dtypes import DType
-from charl.types.types import INT, Box, List, Tensor, Type, Typed
+from charl.types.types import BOOL, INT, Box, List, Tensor, Type, Typed
 
 Cotangents = Sequence[Any]  # values, None for no cotangent
 
@@ -201,5 +203,38 @@ BOX_ADD = declare(
         _add_rule,
         add_structures,
         lambda b, statement, cotangents: [cotangents[0], cotangents[0]],
+    )
+)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two values of one type are equal in every part; without recursion on the stack."""
+    pending = [(a, b)]
+    while pending:
+        x, y = pending.pop()
+        if isinstance(x, tuple | list):
+            if len(x) != len(y):
+                return False
+            pending.extend(zip(x, y))
+        elif isinstance(x, np.ndarray):
+            if x.shape != y.shape or not bool((x == y).all()):
+                return False
+        elif not bool(x == y):
+            return False
+    return True
+
+
+BOX_EQUAL = declare(
+    Op(
+        "box_equal",
+        "Whether two records of one type are equal in every part.",
+        (Parameter("a", Kind.VALUE), Parameter("b", Kind.VALUE)),
+        lambda ctx, operands, attributes: (BOOL,),
+        _same,
+        no_gradient="it is a comparison",
+        samples=lambda: [
+            Sample(((0, 1.0, (1,)), (0, 1.0, (1,))), {}),
+            Sample(((0, 1.0, (1,)), (0, 2.0, (1,))), {}),
+        ],
     )
 )

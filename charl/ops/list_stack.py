@@ -1,7 +1,7 @@
 """Between growing lists and tensors: `list_stack` and its inverse `list_unstack`.
 
-Each is the gradient of the other. The element type of the list gives dtype and inner sizes; elements
-that turn out to differ in shape are a Fault.
+Each is the gradient of the other. The element type of the list gives dtype and inner sizes;
+elements that turn out to differ in shape are a Fault.
 """
 
 from __future__ import annotations
