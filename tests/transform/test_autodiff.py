@@ -234,3 +234,59 @@ def test_integers_have_no_cotangent() -> None:
     }
     """
     check(text, draw(3), 1, orders=1)
+
+
+WHERE = """
+fn @f(%x: f64[4], %w: f64) {
+  %zero: f64 = 0.0
+  %one: f64 = 1.0
+  %positive: bool[4] = gt %x, %zero
+  %small: bool[4] = lt %x, %one
+  %l: f64[4] = log %x
+  %p: f64[4] = mul %l, %x
+  %r: f64[4] = sqrt %p
+  %d: f64[4] = div %w, %x
+  %inner: f64[4] = select %small, %d, %r
+  %chosen: f64[4] = select %positive, %inner, %x
+  %y: f64 = reduce_sum %chosen {axis = none, keep_dims = false}
+  return %y
+}
+"""
+
+
+def test_branches_of_select_that_were_not_chosen_do_no_harm() -> None:
+    """log, sqrt and division have no finite slope at some of these elements."""
+    check(WHERE, np.array([-1.0, 0.5, 2.0, 3.0]), 0.7, orders=2)
+    check(WHERE, np.array([-1.0, 0.5, 2.0, 3.0]), 0.7, orders=1, calling=True)
+
+
+def test_select_at_the_singular_point() -> None:
+    text = """
+    fn @f(%x: f64[3]) {
+      %zero: f64 = 0.0
+      %positive: bool[3] = gt %x, %zero
+      %r: f64[3] = sqrt %x
+      %chosen: f64[3] = select %positive, %r, %zero
+      %y: f64 = reduce_sum %chosen {axis = none, keep_dims = false}
+      %g: f64[3] = gradient %y, %x
+      return %g
+    }
+    """
+    program, _ = plain(parsed(text))
+    (g,) = call(program, "f", [np.array([0.0, 4.0, -1.0])])
+    assert g.tolist() == [0.0, 0.25, 0.0]
+
+
+def test_value_used_both_under_a_mask_and_outside() -> None:
+    text = """
+    fn @f(%x: f64[3]) {
+      %one: f64 = 1.0
+      %c: bool[3] = gt %x, %one
+      %e: f64[3] = exp %x
+      %s: f64[3] = select %c, %e, %x
+      %p: f64[3] = mul %s, %e
+      %y: f64 = reduce_sum %p {axis = none, keep_dims = false}
+      return %y
+    }
+    """
+    check(text, np.array([0.5, 1.5, 2.0]), orders=2)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from charl.core.ir import Block, Function, Statement, Value
 from charl.types.dtypes import DType
@@ -47,18 +48,31 @@ def carried(statement: Statement) -> tuple[Sequence[Value], Sequence[Value], Blo
     return statement.operands, body.parameters, body
 
 
+class Way(Enum):
+    """Which summary of a function: the results that vary with some parameters, or the parameters
+    that some results depend on."""
+
+    FORWARD = "forward"
+    BACKWARD = "backward"
+
+
+Question = tuple[Way, str, Mask]
+
+
 @dataclass(slots=True)
 class Activity:
     """Answers for one program; `forget` after a function has been rewritten."""
 
     functions: Mapping[str, Function]
-    _summaries: dict[tuple[str, Mask], Mask] = field(default_factory=dict)
-    _visited: set[tuple[str, Mask]] = field(default_factory=set)
+    _final: dict[Question, Mask] = field(default_factory=dict)
+    _answers: dict[Question, Mask] = field(default_factory=dict)
+    _asked: set[Question] = field(default_factory=set)
     _settled: bool = True
     _depth: int = 0
 
     def forget(self) -> None:
-        self._summaries.clear()
+        self._final.clear()
+        self._answers.clear()
 
     # --- Varied: forward -------------------------------------------------------------------------
 
@@ -89,9 +103,8 @@ class Activity:
                 mask = tuple(v in varied for v in statement.operands)
                 if any(mask):
                     name = statement.attributes["function"]
-                    for result, is_varied in zip(statement.results, self.summary(name, mask)):
-                        if is_varied:
-                            varied.add(result)
+                    found = self.summary(Way.FORWARD, name, mask)
+                    varied.update(r for r, is_varied in zip(statement.results, found) if is_varied)
             case "custom_call":
                 if any(v in varied for v in statement.operands):
                     varied.update(r for r in statement.results if is_differentiable(r.type))
@@ -105,35 +118,6 @@ class Activity:
             before = len(varied)
             self.vary(body.statements, varied)
             _flow(body.results, parameters, varied)
-
-    def summary(self, name: str, mask: Mask) -> Mask:
-        """Which results of a function vary when the masked parameters do."""
-        if self._depth == 0:
-            self._visited.clear()
-            self._settled = True
-        found = self._visit(name, mask)
-        while self._depth == 0 and not self._settled:
-            self._visited.clear()
-            self._settled = True
-            found = self._visit(name, mask)
-        return found
-
-    def _visit(self, name: str, mask: Mask) -> Mask:
-        key = (name, mask)
-        body = self.functions[name].body
-        before = self._summaries.get(key, (False,) * len(body.results))
-        if key in self._visited:
-            return before
-        self._visited.add(key)
-        self._depth += 1
-        varied = {p for p, is_varied in zip(body.parameters, mask) if is_varied and smooth_value(p)}
-        self.vary(body.statements, varied)
-        self._depth -= 1
-        after = tuple(r in varied for r in body.results)
-        if after != before:
-            self._settled = False
-        self._summaries[key] = after
-        return after
 
     # --- Useful: backward ------------------------------------------------------------------------
 
@@ -163,7 +147,13 @@ class Activity:
                 self._settle_demand(body, body.parameters[:half], varied, useful)
                 _demanded(statement.results, statement.operands, varied, useful)
                 _demanded(body.parameters, statement.operands * 2, varied, useful)
-            case "call" | "custom_call":
+            case "call":
+                mask = tuple(r in useful for r in statement.results)
+                if any(mask):
+                    name = statement.attributes["function"]
+                    needed = zip(statement.operands, self.summary(Way.BACKWARD, name, mask))
+                    useful.update(v for v, is_needed in needed if is_needed and v in varied)
+            case "custom_call":
                 if any(r in useful for r in statement.results):
                     useful.update(v for v in statement.operands if v in varied)
             case _:
@@ -179,9 +169,47 @@ class Activity:
             self.demand(body.statements, varied, useful)
             _demanded(parameters, body.results, varied, useful)
 
+    # --- Summaries of functions ------------------------------------------------------------------
 
-def smooth_value(value: Value) -> bool:
-    return is_differentiable(value.type)
+    def summary(self, way: Way, name: str, mask: Mask) -> Mask:
+        """The answer for a function, from rounds that start low and rise until nothing changes."""
+        question = (way, name, mask)
+        if question in self._final:
+            return self._final[question]
+        if self._depth:
+            return self._ask(question)
+        self._settled = False
+        while not self._settled:
+            self._settled = True
+            self._asked.clear()
+            self._ask(question)
+        self._final.update((asked, self._answers[asked]) for asked in self._asked)
+        return self._final[question]
+
+    def _ask(self, question: Question) -> Mask:
+        way, name, mask = question
+        body = self.functions[name].body
+        known = body.results if way is Way.FORWARD else body.parameters
+        before = self._answers.get(question, (False,) * len(known))
+        if question in self._asked:
+            return before
+        self._asked.add(question)
+        self._depth += 1
+        after = self._answer(way, body, mask)
+        self._depth -= 1
+        self._settled &= after == before
+        self._answers[question] = after
+        return after
+
+    def _answer(self, way: Way, body: Block, mask: Mask) -> Mask:
+        given = (True,) * len(body.parameters) if way is Way.BACKWARD else mask
+        varied = {p for p, g in zip(body.parameters, given) if g and is_differentiable(p.type)}
+        self.vary(body.statements, varied)
+        if way is Way.FORWARD:
+            return tuple(r in varied for r in body.results)
+        useful = {r for r, is_wanted in zip(body.results, mask) if is_wanted and r in varied}
+        self.demand(body.statements, varied, useful)
+        return tuple(p in useful for p in body.parameters)
 
 
 def _flow(sources: Sequence[Value], targets: Sequence[Value], varied: set[Value]) -> None:

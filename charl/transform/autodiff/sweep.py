@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from charl.core.ir import Block, Statement, Value
 from charl.transform.autodiff.accumulate import Emitter, add_into
+from charl.transform.autodiff.masks import covers, guarded, mask_of
 
 if TYPE_CHECKING:
     from charl.transform.autodiff.state import Differentiation
@@ -35,6 +36,7 @@ class Sweep:
     own: set[Value] | None = None
     outer: Outer | None = None
     forward: Block = field(default_factory=Block)
+    masks: dict[Value, Value] = field(default_factory=dict)
     cotangents: dict[Value, Value] = field(default_factory=dict)
 
     def running(self, value: Value) -> Value | None:
@@ -50,12 +52,17 @@ class Sweep:
     def or_zeros(self, value: Value) -> Value:
         return self.running(value) or self.builder.zeros_like(value)
 
-    def accumulate(self, value: Value, cotangent: Value | None) -> None:
+    def accumulate(self, value: Value, cotangent: Value | None, mask: Value | None = None) -> None:
+        """Add to a cotangent what is zero outside a mask (see `masks`)."""
         if cotangent is None or value not in self.active:
             return
         running = self.running(value)
         if running is not None:
             cotangent = add_into(self.builder, running, cotangent)
+        if mask is not None and running is None and covers(mask, value):
+            self.masks[value] = mask
+        elif self.masks.get(value) is not mask:
+            self.masks.pop(value, None)
         self.cotangents[value] = cotangent
 
     def run(self, forward: Block, stop: int | None = None, start: int = 0) -> None:
@@ -89,9 +96,14 @@ def reverse_op(sweep: Sweep, statement: Statement) -> None:
     gradient = statement.op.gradient
     if gradient is None or not any(v in sweep.active for v in statement.operands):
         return
-    cotangents = gradient(sweep.builder, statement, sweep.of_results(statement))
-    for operand, cotangent in zip(statement.operands, cotangents):
-        sweep.accumulate(operand, cotangent)
+    b, mask = sweep.builder, sweep.masks.get(statement.results[0])
+    shown = statement
+    if mask is not None and statement.op.elementwise:
+        shown = guarded(b, statement, mask)
+    cotangents = gradient(b, shown, sweep.of_results(statement))
+    for position, (operand, cotangent) in enumerate(zip(statement.operands, cotangents)):
+        if cotangent is not None and operand in sweep.active:
+            sweep.accumulate(operand, cotangent, mask_of(b, statement, position, mask))
 
 
 def reverse_ensure_shape(sweep: Sweep, statement: Statement) -> None:

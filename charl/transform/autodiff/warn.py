@@ -53,13 +53,11 @@ def about(
 def without_path(
     state: Differentiation, gradient: Statement, visible: Visible, y: Value, xs: Sequence[Value]
 ) -> Diagnostic:
-    wrt = f"`{xs[0].name}`" if xs[0].name and len(xs) == 1 else "what it is taken with respect to"
-    what = f"`{y.name}`" if y.name else "the value"
+    what = f"`{y.name}`" if y.name else "the result"
     statements = [s for block, stop in visible for s in block.statements[:stop]]
-    varied = set(xs)
-    state.activity.vary(statements, varied)
-    cut = find_cut(statements, xs, y, varied)
+    cut = find_cut(state, statements, set(xs), {y}, frozenset())
     if cut is None:
+        wrt = f"`{xs[0].name}`" if xs[0].name else "what it is taken with respect to"
         return error(
             "W0401",
             f"this gradient is zero: {what} does not depend on {wrt}",
@@ -70,7 +68,7 @@ def without_path(
     name = OPERATORS.get(cut.op.name, cut.op.surface or cut.op.name)
     return error(
         "W0402",
-        f"this gradient is zero: every way from {wrt} to {what} passes through `{name}`",
+        f"this gradient is zero: every way to {what} passes through `{name}`",
         gradient.span,
         "always zero",
         secondary=() if cut.span is None else (Label(cut.span, "no gradient passes here"),),
@@ -79,25 +77,32 @@ def without_path(
 
 
 def find_cut(
-    statements: Sequence[Statement], xs: Sequence[Value], y: Value, varied: set[Value]
+    state: Differentiation,
+    statements: Sequence[Statement],
+    xs: set[Value],
+    ys: set[Value],
+    entered: frozenset[str],
 ) -> Statement | None:
-    """The first statement on a way from xs to y, of whatever kind, that a gradient stops at."""
-    reached = set(xs)
+    """The first statement on a way from xs to ys, of whatever kind, that a gradient stops at.
+
+    `entered` are the functions that the search is already in.
+    """
+    reached, varied = set(xs), set(xs)
+    state.activity.vary(statements, varied)
     for statement in statements:
         if any(v in reached for v in used(statement)):
             reached.update(statement.results)
-    if y not in reached:
+    if not ys & reached:
         return None
-    wanted = {y}
+    wanted = set(ys)
     for statement in reversed(statements):
         if any(r in wanted for r in statement.results):
             wanted.update(used(statement))
     for statement in statements:
-        stops = not any(r in varied and r in wanted for r in statement.results)
-        if stops and any(r in wanted and r in reached for r in statement.results):
-            if not any(v in varied for v in used(statement)):
-                continue
-            return inside(statement, varied)
+        on_the_way = any(r in wanted and r in reached for r in statement.results)
+        passes = any(r in varied and r in wanted for r in statement.results)
+        if on_the_way and not passes and any(v in varied for v in used(statement)):
+            return inside(state, statement, varied, wanted, entered)
     return None
 
 
@@ -105,14 +110,25 @@ def used(statement: Statement) -> Sequence[Value]:
     return (*statement.operands, *free_values(*statement.blocks))
 
 
-def inside(statement: Statement, varied: set[Value]) -> Statement:
-    """The statement within nested blocks at which varied values stop being varied."""
+def inside(
+    state: Differentiation,
+    statement: Statement,
+    varied: set[Value],
+    wanted: set[Value],
+    entered: frozenset[str],
+) -> Statement:
+    """The statement in nested blocks or a called function at which it stops, else this one."""
+    name = str(statement.attributes.get("function"))
+    if statement.op.name == "call" and name not in entered:
+        body = state.functions[name].body
+        xs = {p for p, v in zip(body.parameters, statement.operands) if v in varied}
+        ys = {r for r, v in zip(body.results, statement.results) if v in wanted}
+        return find_cut(state, body.statements, xs, ys, entered | {name}) or statement
     for block in statement.blocks:
         for inner in block.statements:
-            if any(v in varied for v in used(inner)) and not any(
-                r in varied for r in inner.results
-            ):
-                return inside(inner, varied)
+            stops = not any(r in varied for r in inner.results)
+            if inner.results and stops and any(v in varied for v in used(inner)):
+                return inside(state, inner, varied, set(inner.results), entered)
     return statement
 
 
