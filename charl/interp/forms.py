@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from charl.core.ir import Statement, Value
 from charl.types import dtypes
 from charl.types.dtypes import DType
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from charl.interp.emit import Emitter
 
 Interval = tuple[int, int]
+
+# The floats that NumPy accumulates in their own precision.
+WIDE = (dtypes.FLOAT32, dtypes.FLOAT64)
 
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _ARITHMETIC = {"add": "+", "sub": "-", "mul": "*"}
@@ -271,6 +276,57 @@ def _select(e: Emitter, s: Statement) -> bool:
     return True
 
 
+def _transpose(e: Emitter, s: Statement) -> bool:
+    x = s.operands[0]
+    if _rank(x) == 0:
+        return False
+    backwards = tuple(range(_rank(x)))[::-1]
+    order: Sequence[int] = s.attributes.get("permutation") or backwards
+    moved = ".T" if tuple(order) == backwards else f".transpose({', '.join(map(str, order))})"
+    e.assign(s, f"{e.reference(x)}{moved}")
+    return True
+
+
+def _reshape(e: Emitter, s: Statement) -> bool:
+    """NumPy takes a size of -1 for a question, so sizes must be known not to be negative."""
+    x, *sizes = s.operands
+    if not sizes or _rank(x) == 0 or any(e.intervals.of(n)[0] < 0 for n in sizes):
+        return False
+    e.assign(s, f"{e.reference(x)}.reshape({', '.join(e.reference(n) for n in sizes)})")
+    return True
+
+
+def _gather(e: Emitter, s: Statement) -> bool:
+    x, indices = s.operands
+    if _rank(indices) == 0:
+        return False
+    e.assign(s, f"{e.reference(x)}.take({e.reference(indices)}, {s.attributes.get('axis', 0)})")
+    return True
+
+
+def _matmul(e: Emitter, s: Statement) -> bool:
+    if _rank(s.operands[0]) != 2 or _dtype(s.operands[0].type) not in WIDE:
+        return False
+    e.assign(s, " @ ".join(e.reference(v) for v in s.operands))
+    return True
+
+
+def _reduction(ufunc: np.ufunc) -> Callable[[Emitter, Statement], bool]:
+    def form(e: Emitter, s: Statement) -> bool:
+        (x,) = s.operands
+        axis = s.attributes.get("axis")
+        keep = bool(s.attributes.get("keep_dims", False))
+        if _rank(x) == 0 or _dtype(x.type) not in WIDE or axis == ():
+            return False
+        reduce = e.surroundings.keep(ufunc.reduce, ufunc.__name__)
+        scalar = not _rank(s.results[0]) and _dtype(x.type) == dtypes.FLOAT64
+        places = f"{axis}, None, None, True" if keep else f"{axis}"
+        e.assign(s, f"{reduce}({e.reference(x)}, {places}){'.item()' if scalar else ''}")
+        return True
+
+    return form
+
+
 FORMS: dict[str, Callable[[Emitter, Statement], bool]] = {
     "dim": _dim,
     "list_length": _length,
@@ -286,6 +342,14 @@ FORMS: dict[str, Callable[[Emitter, Statement], bool]] = {
     "box_tag": _box_tag,
     "box_field": _box_field,
     "select": _select,
+    "transpose": _transpose,
+    "reshape": _reshape,
+    "gather": _gather,
+    "matmul": _matmul,
+    "reduce_sum": _reduction(np.add),
+    "reduce_prod": _reduction(np.multiply),
+    "reduce_min": _reduction(np.minimum),
+    "reduce_max": _reduction(np.maximum),
 }
 
 

@@ -17,6 +17,7 @@ from charl.transform.autodiff import differentiate
 from charl.transform.cse import cse
 from charl.transform.dce import dce, drop_unreached
 from charl.transform.inline import inline
+from charl.transform.invariants import hoist
 from charl.transform.simplify import simplify
 
 Pass = Callable[[Program], Program]
@@ -27,9 +28,11 @@ AFTER_GRADIENTS: tuple[Pass, ...] = (
     inline,
     simplify,
     cse,
+    hoist,
     dce,
     simplify,
     cse,
+    hoist,
     dce,
 )
 

@@ -131,7 +131,8 @@ class Rewriter:
         outer, symbols = self.builder, self.renaming.symbols
         # What is learnt of a size in a block may not hold where the block did not run.
         self.renaming.symbols = dict(symbols)
-        parameters = tuple([self._known(v) for v in old.parameters])
+        replaced = self.renaming.values
+        parameters = tuple([v if v in replaced else self._known(v) for v in old.parameters])
         self.builder = Builder(Block(parameters))
         self.on_enter(self.builder.block)
         for statement in old.statements:
@@ -178,7 +179,8 @@ class Rewriter:
             results = self._results(statement, old)
             if any(map(_is_not, results, old.results)):
                 for before, after in zip(old.results, results):
-                    self.renaming.bind(before, after)
+                    if before not in self.renaming.values:
+                        self.renaming.bind(before, after)
                 attributes = self.renaming.attributes(statement.attributes)
                 statement = Statement(
                     statement.op,

@@ -300,11 +300,12 @@ def permutation(s: Statement) -> tuple[int, ...]:
 def reshaped(r: Rewriter, s: Statement) -> Replacement:
     """The last of several reshapes counts; one to the same shape goes."""
     x, *sizes = s.operands
-    wanted = [size.dim for size in sizes]
-    if len(wanted) == rank(x) and all(map(equal, wanted, shape(x))):
-        return x
     made = r.definition(x, "reshape")
-    return None if made is None else r.emit("reshape", made.operands[0], *sizes)
+    source = x if made is None else made.operands[0]
+    wanted = [size.dim for size in sizes]
+    if len(wanted) == rank(source) and all(map(equal, wanted, shape(source))):
+        return source
+    return None if made is None else r.emit("reshape", source, *sizes)
 
 
 def rebroadcast(r: Rewriter, s: Statement) -> Replacement:

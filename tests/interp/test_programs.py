@@ -22,6 +22,7 @@ from charl.interp.run import call_function
 from charl.transform.cse import cse
 from charl.transform.dce import dce
 from charl.transform.inline import inline
+from charl.transform.invariants import hoist
 from charl.transform.pipeline import optimise
 from charl.transform.simplify import simplify
 
@@ -51,7 +52,7 @@ def test_a_random_program_gives_what_the_naive_evaluator_gives(random: Random) -
     assert_same(given_arguments, arguments())  # the caller's values are never overwritten
 
 
-@pytest.mark.parametrize("step", [simplify, cse, dce, inline, optimise])
+@pytest.mark.parametrize("step", [simplify, cse, dce, inline, hoist, optimise])
 @settings(max_examples=30, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_no_pass_changes_what_a_program_gives(step: Any, random: Random) -> None:
