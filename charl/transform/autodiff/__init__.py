@@ -136,7 +136,7 @@ def expand(
     """The statements that take the place of a gradient, and the values that are its results."""
     statement = frames[-1].statement
     y, *xs = statement.operands
-    visible = [(f.block, place_of(f.block, f.statement, 0)) for f in frames]
+    visible = [(f.block, f.block.statements.index(f.statement)) for f in frames]
     varied = set(xs)
     for block, stop in visible:
         state.activity.vary(block.statements[:stop], varied)
@@ -151,7 +151,7 @@ def expand(
     whole.accumulate(y, builder.scalar(1, y.type.dtype))
     for f in reversed(frames):
         # Found anew: differentiating an inner block may have put statements into this one.
-        whole.run(f.block, place_of(f.block, f.statement, 0))
+        whole.run(f.block, f.block.statements.index(f.statement))
     cotangents = tuple([whole.or_zeros(x) for x in xs])
     prune(builder.block, cotangents)
     return builder.block.statements, cotangents

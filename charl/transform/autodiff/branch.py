@@ -40,10 +40,12 @@ def reverse_if(sweep: Sweep, statement: Statement) -> None:
     if not changed:
         return
     closed: list[Block] = []
+    at_hand = free_values(*statement.blocks)
     for position, (child, block) in enumerate(children):
         reverse = child.builder.block
         reverse.results = tuple([child.or_zeros(v) for v in changed])
-        store = BranchStore(sweep.state, statement, position, set(defined_symbols(block)))
+        local = set(defined_symbols(block))
+        store = BranchStore(sweep.state, statement, position, local, at_hand)
         closed.append(close(block, reverse, {}, store))
     kinds = [v.type for v in changed]
     results = sweep.builder.emit("if", statement.operands, {}, tuple(closed), kinds)
@@ -58,6 +60,7 @@ class BranchStore:
     statement: Statement
     position: int
     local: set[Symbol]
+    at_hand: Sequence[Value]
     symbols: dict[Symbol, Dim] = field(default_factory=dict)
 
     def read(self, b: Builder, value: Value) -> Value:

@@ -15,7 +15,7 @@ The index is not kept, nor is what does not change from one iteration to the nex
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -58,7 +58,9 @@ def reverse_loop(sweep: Sweep, statement: Statement) -> None:
     reverse.results = tuple([child.or_zeros(parameters[j]) for j in chosen])
     reverse.results += tuple([child.cotangents.get(v, s) for v, s in sums.items()])
     reverse.parameters = (k, *seeds, *sums.values())
-    store = LoopStore(sweep.state, sweep.forward, statement, k, local_symbols(statement))
+    at_hand = (*statement.operands, *free_values(body))
+    local = local_symbols(statement)
+    store = LoopStore(sweep.state, sweep.forward, statement, k, local, at_hand)
     closed = close(body, reverse, given_index(statement, k), store)
 
     b = sweep.builder
@@ -100,7 +102,7 @@ def before(block: Block, statement: Statement) -> Iterator[Builder]:
     """A builder of statements that go right before one."""
     scratch = Block()
     yield Builder(scratch, statement.span)
-    position = next(i for i, s in enumerate(block.statements) if s is statement)
+    position = block.statements.index(statement)
     block.statements[position:position] = scratch.statements
 
 
@@ -160,13 +162,17 @@ def carry(statement: Statement, initial: Value, parameter: Value) -> Value:
 
 @dataclass(slots=True)
 class LoopStore:
-    """Values of a loop's body stand in a stack or list, at the number of the iteration."""
+    """Values of a loop's body stand in a stack or list, at the number of the iteration.
+
+    `at_hand` are outer values that the loop uses, to find sizes in.
+    """
 
     state: Differentiation
     block: Block
     statement: Statement
     k: Value
     local: set[Symbol]
+    at_hand: Sequence[Value]
     symbols: dict[Symbol, Dim] = field(default_factory=dict)
 
     def read(self, b: Builder, value: Value) -> Value:
@@ -198,8 +204,7 @@ class LoopStore:
         body = self.statement.blocks[0]
         trips = trip_count(self.state, self.block, self.statement)
         with before(self.block, self.statement) as b:
-            at_hand = (*self.statement.operands, *free_values(body))
-            sizes = sizes_from(b, kind.shape, at_hand, self.local)
+            sizes = sizes_from(b, kind.shape, self.at_hand, self.local)
             if sizes is None:
                 return None
             assert isinstance(kind.dtype, DType)
