@@ -135,7 +135,7 @@ def _refuse_both(frame: Frame, first: tree.Expr, second: tree.Expr, span: Span) 
             f"`reshape({name}, [1, {size}])` makes every pair, if that is meant",
         )
     else:
-        helps = ("`reshape` or `broadcast_to` one of them to say which axes belong together",)
+        helps = ("`reshape` or `broadcast` one of them to say which axes belong together",)
     frame.error(
         "E0311",
         "both sides would have to stretch",

@@ -110,7 +110,7 @@ class Frame:
 
     def report(self, item: Diagnostic) -> None:
         """Record a diagnostic once, seen from the user's code where possible."""
-        shown = self._seen_from_user(item)
+        shown = replace(item, frames=item.frames + self.uses).seen_by_user()
         primary = shown.primary.span if shown.primary else None
         key = (shown.code, primary and (id(primary.source), primary.start, primary.stop))
         if key in self.session.reported:
@@ -136,23 +136,6 @@ class Frame:
             )
         )
         return tree.Constant(span, types.BROKEN, None)
-
-    def _seen_from_user(self, item: Diagnostic) -> Diagnostic:
-        if item.primary is None or not item.primary.span.source.library:
-            return replace(item, frames=item.frames + self.uses) if self.uses else item
-        for depth, use in enumerate(self.uses):
-            if use.span is not None and not use.span.source.library:
-                inner = self.uses[depth - 1].what if depth else use.what
-                note = f"found while checking `{use.what}`"
-                secondary = tuple(s for s in item.secondary if not s.span.source.library)
-                return replace(
-                    item,
-                    primary=Label(use.span, item.primary.text if depth == 0 else ""),
-                    secondary=secondary,
-                    notes=(*item.notes, note if depth == 0 else f"{note} (by way of `{inner}`)"),
-                    frames=self.uses[depth + 1 :],
-                )
-        return item
 
     # --- Names -----------------------------------------------------------------------------------
 

@@ -146,9 +146,12 @@ def _empty() -> ast.Module:
 
 
 def _read(path: Path) -> Source:
-    return Source(
-        str(path), path.read_text(encoding="utf-8"), library=path.resolve().is_relative_to(STANDARD)
-    )
+    """A module's file. Those of the library are shown as `std/nn.ch`, wherever they lie."""
+    text = path.read_text(encoding="utf-8")
+    whole = path.resolve()
+    if whole.is_relative_to(STANDARD):
+        return Source(f"std/{whole.relative_to(STANDARD)}", text, library=True)
+    return Source(str(path), text)
 
 
 def load_path(
@@ -218,7 +221,7 @@ def _read_module(session: Session, path: Path, span: Span) -> Source | None:
 
 
 def _find(importer: Module, names: Sequence[str]) -> Path | None:
-    here = Path(importer.source.name).parent
+    here = STANDARD if importer.source.library else Path(importer.source.name).parent
     for root in (here, STANDARD):
         base = root.joinpath(*names)
         for suffix in (".ch", ".charl"):

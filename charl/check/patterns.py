@@ -187,6 +187,9 @@ class _Test:
                 variant = self._variant_named(name, value)
                 if variant is not None:
                     return self._variant(pattern.span, variant, (), value)
+                other = self.frame.look_up(name)
+                if isinstance(other, Variant) and isinstance(resolve(value.type), types.Enum):
+                    return self._misfit(pattern, value)
                 if name != "_":
                     self.names.append((pattern, value))
                 return None

@@ -51,6 +51,26 @@ class Diagnostic:
     def is_error(self) -> bool:
         return self.code.startswith("E")
 
+    def seen_by_user(self) -> Diagnostic:
+        """The same, shown at the user's own code when it arose inside the standard library: at the
+        innermost frame that is theirs. The frames inside the library become a note."""
+        if self.primary is None or not self.primary.span.source.library:
+            return self
+        for depth, frame in enumerate(self.frames):
+            if frame.span is None or frame.span.source.library:
+                continue
+            inside = f"inside `{frame.what}`"
+            if depth:
+                inside += f" (by way of `{self.frames[0].what}`)"
+            return replace(
+                self,
+                primary=Label(frame.span, "" if depth else self.primary.text),
+                secondary=tuple(s for s in self.secondary if not s.span.source.library),
+                notes=(*self.notes, inside),
+                frames=self.frames[depth + 1 :],
+            )
+        return self
+
     def with_frames(self, frames: tuple[Frame, ...]) -> Diagnostic:
         return replace(self, frames=self.frames + frames)
 

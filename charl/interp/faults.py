@@ -39,21 +39,24 @@ class Place:
 def diagnose(problem: BaseException, machine: Machine) -> CharlError | None:
     """The user's error behind an exception; None when it is a fault of the compiler."""
     places = list(_places(problem.__traceback__, machine))
+    found = _diagnostics(problem, places)
+    return CharlError(*(d.seen_by_user() for d in found)) if found else None
+
+
+def _diagnostics(problem: BaseException, places: list[Place]) -> list[Diagnostic]:
     match problem:
         case CharlError():
-            return CharlError(
-                *(_with_stack(_placed(d, places), places) for d in problem.diagnostics)
-            )
+            return [_with_stack(_placed(d, places), places) for d in problem.diagnostics]
         case RecursionError():
-            return CharlError(_too_deep(places))
+            return [_too_deep(places)]
         case MemoryError():
-            return CharlError(_out_of_memory(problem, places))
+            return [_out_of_memory(problem, places)]
         case ValueError() if str(problem).startswith(TOO_LARGE):
-            return CharlError(_out_of_memory(MemoryError(), places))
+            return [_out_of_memory(MemoryError(), places)]
         case Fault():
-            return CharlError(_fault(problem, places))
+            return [_fault(problem, places)]
     fault = _replayed(places)
-    return None if fault is None else CharlError(_fault(fault, places))
+    return [] if fault is None else [_fault(fault, places)]
 
 
 def place_of(problem: BaseException, machine: Machine) -> Span | None:
