@@ -217,9 +217,16 @@ class Typed(Protocol):
 
 
 def resolve_dtype(dtype: DType | DTypeVariable) -> DType | DTypeVariable:
-    while isinstance(dtype, DTypeVariable) and dtype.bound is not None:
-        dtype = dtype.bound
-    return dtype
+    if not isinstance(dtype, DTypeVariable) or dtype.bound is None:
+        return dtype
+    root = dtype.bound
+    while isinstance(root, DTypeVariable) and root.bound is not None:
+        root = root.bound
+    # Later searches start near the root: a list of n literals is a chain of n variables.
+    while isinstance(dtype, DTypeVariable) and dtype.bound is not root:
+        assert dtype.bound is not None
+        dtype.bound, dtype = root, dtype.bound
+    return root
 
 
 def is_scalar(type: Type) -> bool:
