@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+# Nobody misspells a longer name by hand, and the distance takes time in the product of lengths.
+LONGEST = 100
+
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The best candidate, or None when nothing is near enough. Ties go to the first in order."""
+    if len(name) > LONGEST:
+        return None
     cutoff = max(1, len(name) // 3)
     best: str | None = None
     best_rank = (1, cutoff + 1)
