@@ -67,7 +67,7 @@ PROSE = re.compile(
 _VALUE_ENDS = frozenset((t.NAME, t.INT, t.FLOAT, ")", "]"))
 
 MAX_ERRORS = 100
-MAX_TOKENS = 6_000_000
+MAX_TOKENS = 2_000_000
 
 # Characters that editors and web pages put where a plain one is meant.
 # fmt: off
@@ -145,13 +145,15 @@ class _Lexer:
     def finish(self, stop: int) -> None:
         if len(self.tokens) > MAX_TOKENS:
             self.too_large(self.tokens[MAX_TOKENS])
-        if self.holes:
+        elif self.holes:
             self.unclosed_hole(stop)
         self.add(t.END, stop, stop)
 
     def rare(self, kind: str, start: int, stop: int) -> int:
         """The less frequent kinds. Returns where to go on."""
         text = self.text
+        if len(self.tokens) > MAX_TOKENS:
+            return len(text)  # `finish` says so; a check at every token would cost
         match kind:
             case "int" | "float":
                 self.add(t.INT if kind == "int" else t.FLOAT, start, stop)
@@ -449,7 +451,7 @@ class _Lexer:
         return "\n" not in self.text[last.span.start : position]
 
     def too_large(self, token: Token) -> None:
-        del self.tokens[MAX_TOKENS:]
+        self.tokens.clear()  # no tree is worth making
         self.diagnostics.append(
             error(
                 "E0109",
