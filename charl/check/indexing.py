@@ -14,23 +14,15 @@ from charl.check.dispatch import HOOKS, check_expr, expression
 from charl.check.frame import Frame
 from charl.check.infer import coerce, resolve
 from charl.check.known import known, known_dim
+from charl.check.measures import list_length, size_expr
 from charl.check.operators import as_list, binary
 from charl.check.rules import apply_op
 from charl.core.op import REGISTRY
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import dims, dtypes, types
-from charl.types.dims import Dim, Unknown
-from charl.types.types import (
-    BROKEN,
-    INT,
-    NEVER,
-    STRING,
-    List,
-    Tensor,
-    Type,
-    resolve_dtype,
-)
+from charl.types.dims import Dim
+from charl.types.types import BROKEN, INT, NEVER, STRING, List, Tensor, Type, resolve_dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +116,6 @@ def _index_list(frame: Frame, base: tree.Expr, kind: Type, node: ast.Index) -> t
     step = tree.Constant(node.span, INT, part.step)
     sliced = tree.Apply(node.span, kind, REGISTRY[f"{prefix}_slice"], (read, start, stop, step), {})
     return tree.Block(node.span, kind, (let,), sliced)
-
-
-def list_length(frame: Frame, value: tree.Expr, span: Span) -> tree.Expr:
-    name = "string_length" if resolve(value.type) == STRING else "list_length"
-    return tree.Apply(span, INT, REGISTRY[name], (value,), {})
 
 
 def stop_of(frame: Frame, part: Slice, span: Span) -> tree.Expr:
@@ -367,15 +354,6 @@ def _advanced(frame: Frame, base: tree.Expr, axis: int, index: tree.Expr, span: 
 def whole_axis(kind: Tensor, read: tree.Expr, axis: int, span: Span) -> Slice:
     zero = tree.Constant(span, INT, 0)
     return Slice(zero, size_expr(kind.shape[axis], read, axis, span), 1)
-
-
-def size_expr(dim: Dim, tensor: tree.Expr, axis: int, span: Span) -> tree.Expr:
-    """The size of one axis as an int expression."""
-    if isinstance(dim, int):
-        return tree.Constant(span, INT, dim)
-    if isinstance(dim, Unknown):
-        return tree.Apply(span, INT, REGISTRY["dim"], (tensor,), {"axis": axis})
-    return tree.SizeOf(span, INT, dim)
 
 
 # --- Assignment to a part of a tensor ------------------------------------------------------------

@@ -13,8 +13,8 @@ from charl.check.annotations import fields_of_struct
 from charl.check.dispatch import HOOKS, check_expr
 from charl.check.expressions import list_make
 from charl.check.frame import Frame
-from charl.check.indexing import size_expr
 from charl.check.infer import resolve
+from charl.check.measures import size_expr
 from charl.check.operators import binary
 from charl.check.patterns import destructure
 from charl.core.op import REGISTRY

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from charl.check import tree
 from charl.check.dispatch import HOOKS, check_expr
 from charl.check.frame import Frame
-from charl.check.indexing import list_length, size_expr
-from charl.check.infer import resolve
+from charl.check.infer import coerce, resolve
 from charl.check.known import known
+from charl.check.measures import list_length, size_expr
 from charl.check.operators import as_list, binary
 from charl.check.patterns import destructure
 from charl.check.rules import apply_op
@@ -226,7 +226,7 @@ def _progress(frame: Frame, node: ast.Call) -> Iteration | None:
     span = node.span
     label: tree.Expr = tree.Constant(span, STRING, "")
     if len(node.arguments) > 1:
-        label = HOOKS["coerce"](
+        label = coerce(
             frame, check_expr(frame, node.arguments[1].value, STRING), STRING, "the label"
         )
     start = apply_op(

@@ -17,6 +17,7 @@ from charl.check.expressions import condition_expr, list_make, tensor_literal
 from charl.check.frame import Frame
 from charl.check.infer import coerce, join, resolve, unify_dtypes
 from charl.check.known import Choice, known
+from charl.check.products import matrix_product
 from charl.check.rules import apply_op, different_dtypes, in_range, is_none
 from charl.check.signatures import Supplied
 from charl.core.op import REGISTRY
@@ -131,7 +132,7 @@ def binary(frame: Frame, operator: str, left: tree.Expr, right: tree.Expr, span:
     if NEVER in (a, b):
         return left if a == NEVER else right
     if operator == "@":
-        return HOOKS["matrix_product"](frame, left, right, span)  # type: ignore[no-any-return]
+        return matrix_product(frame, left, right, span)
     if isinstance(a, Tensor) and isinstance(b, Tensor) and operator in ARITHMETIC:
         return _tensor_arithmetic(frame, operator, left, right, span)
     if operator in ("+", "++") and a == STRING and b == STRING:
