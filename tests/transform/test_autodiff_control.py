@@ -490,3 +490,54 @@ def test_scan_of_matrices_with_one_result_used() -> None:
     }
     """
     check(text, draw(3, 2, 2), orders=2)
+
+
+RECURRENT = """
+fn @f(%h: f64[2, 3], %u: f64[3, 3], %x: f64[5, 2, 3]) {
+  %one: i64 = 1
+  %lo: i64 = 1
+  %hi: i64 = 5
+  %last: f64[2, 3] = for %lo, %hi, %one, %h do (%i: i64, %p: f64[2, 3]) {
+    %m: f64[2, 3] = matmul %p, %u
+    %xi: f64[2, 3] = index %x, %i
+    %s: f64[2, 3] = add %m, %xi
+    %t: f64[2, 3] = tanh %s
+    yield %t
+  }
+  %y: f64 = reduce_sum %last {axis = none, keep_dims = false}
+  return %y
+}
+"""
+
+
+def test_a_carried_state_is_kept_once() -> None:
+    text = RECURRENT.replace("return %y", "%g: f64[3, 3] = gradient %y, %u\n  return %g")
+    program, _ = plain(parsed(text))
+    loop = next(s for s in program.functions["f"].body.statements if s.op.name == "for")
+    assert [str(r.type) for r in loop.results] == ["float[2, 3]", "float[5, 2, 3]"]
+
+
+@BOTH
+def test_recurrent_network(calling: bool) -> None:
+    check(RECURRENT, draw(2, 3), draw(3, 3), draw(5, 2, 3), orders=2, calling=calling)
+
+
+@BOTH
+def test_state_kept_once_in_a_while(calling: bool) -> None:
+    text = """
+    fn @f(%x: f64, %n: i64) {
+      %y: f64, %m: i64 = while %x, %n cond (%p: f64, %k: i64) {
+        %zero: i64 = 0
+        %go: bool = gt %k, %zero
+        yield %go
+      } do (%q: f64, %j: i64) {
+        %one: i64 = 1
+        %a: f64 = mul %q, %x
+        %t: f64 = tanh %a
+        %next: i64 = sub %j, %one
+        yield %t, %next
+      }
+      return %y
+    }
+    """
+    check(text, 1.2, 4, orders=3, calling=calling)

@@ -62,6 +62,7 @@ class BranchStore:
     local: set[Symbol]
     at_hand: Sequence[Value]
     symbols: dict[Symbol, Dim] = field(default_factory=dict)
+    wanted: set[Value] = field(default_factory=set)
 
     def read(self, b: Builder, value: Value) -> Value:
         kept = self.state.kept

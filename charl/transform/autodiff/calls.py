@@ -258,6 +258,7 @@ class FunctionStore:
     derivative: Derivative
     local: set[Symbol]
     symbols: dict[Symbol, Dim] = field(default_factory=dict)
+    wanted: set[Value] = field(default_factory=set)
     given: dict[int, Value] = field(default_factory=dict)
     returned: dict[int, Value] = field(default_factory=dict)
     kept: dict[Value, Value] = field(default_factory=dict)

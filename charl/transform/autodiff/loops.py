@@ -164,7 +164,9 @@ def carry(statement: Statement, initial: Value, parameter: Value) -> Value:
 class LoopStore:
     """Values of a loop's body stand in a stack or list, at the number of the iteration.
 
-    `at_hand` are outer values that the loop uses, to find sizes in.
+    A carried value that is wanted before and after the body is kept once: its initial value, then
+    what each iteration makes of it, which stands one place later. `at_hand` are outer values that
+    the loop uses, to find sizes in.
     """
 
     state: Differentiation
@@ -174,42 +176,64 @@ class LoopStore:
     local: set[Symbol]
     at_hand: Sequence[Value]
     symbols: dict[Symbol, Dim] = field(default_factory=dict)
+    wanted: set[Value] = field(default_factory=set)
 
     def read(self, b: Builder, value: Value) -> Value:
-        kept = self.state.kept
+        kept, later = self.state.kept, self.state.later
         if value not in kept:
-            kept[value] = self._stack(value) or self._list(value)
+            initial = self._initial(value)
+            made = value if initial is None else self._next(value)
+            kept[value] = self._stack(made, initial) or self._list(made, initial)
+            if initial is not None:
+                kept[made] = kept[value]
+                later.add(made)
         op = "list_get" if isinstance(kept[value].type, List) else "index"
-        result: Value = b(op, kept[value], self.k)
+        result: Value = b(op, kept[value], b("add", self.k, 1) if value in later else self.k)
         result.name = value.name
         if value.dim is not None and dims.as_symbol(value.dim) in self.local:
             result.dim = dims.symbol("n")
         return result
 
-    def _list(self, value: Value) -> Value:
+    def _next(self, value: Value) -> Value:
+        """What the body makes of a carried value."""
+        _, parameters, body = carried(self.statement)
+        return body.results[parameters.index(value)]
+
+    def _initial(self, value: Value) -> Value | None:
+        """The initial value of a carried one, if it is to be kept together with what follows it."""
+        initial, parameters, _ = carried(self.statement)
+        if value not in parameters:
+            return None
+        following = self._next(value)
+        together = following in self.wanted and following not in (*parameters, *self.state.kept)
+        return initial[parameters.index(value)] if together else None
+
+    def _list(self, value: Value, first: Value | None) -> Value:
         unknown = dict.fromkeys(self.local, dims.UNKNOWN)
         element = types.substitute(value.type, unknown)
         with before(self.block, self.statement) as b:
-            empty = b("list_make", element=element)
-        values = carry(self.statement, empty, Value(empty.type, name="kept"))
+            start = b("list_make", *(() if first is None else (first,)), element=element)
+        values = carry(self.statement, start, Value(start.type, name="kept"))
         body = self.statement.blocks[-1]
         body.results += (Builder(body, self.statement.span)("list_push", values, value),)
         return self.statement.results[-1]
 
-    def _stack(self, value: Value) -> Value | None:
+    def _stack(self, value: Value, first: Value | None) -> Value | None:
         """A stack, when the sizes of the value can be had before the loop."""
         kind = value.type
         if self.statement.op.name != "for" or not isinstance(kind, Tensor):
             return None
         body = self.statement.blocks[0]
-        trips = trip_count(self.state, self.block, self.statement)
+        count = trip_count(self.state, self.block, self.statement)
         with before(self.block, self.statement) as b:
             sizes = sizes_from(b, kind.shape, self.at_hand, self.local)
             if sizes is None:
                 return None
             assert isinstance(kind.dtype, DType)
-            empty = zeros(b, kind.dtype, (trips, *sizes))
-        values = carry(self.statement, empty, Value(empty.type, name="kept"))
+            count = count if first is None else b("add", count, 1)
+            start = zeros(b, kind.dtype, (count, *sizes))
+            start = start if first is None else b("index_update", start, first, b.constant(0))
+        values = carry(self.statement, start, Value(start.type, name="kept"))
         b = Builder(body, self.statement.span)
         low, _, step = self.statement.operands[:3]
         place = body.parameters[0]
@@ -217,6 +241,8 @@ class LoopStore:
             place = b("sub", place, low)
         if step.dim != 1:
             place = b("floor_div", place, step)
+        if first is not None:
+            place = b("add", place, 1)
         body.results += (b("index_update", values, value, place),)
         return self.statement.results[-1]
 

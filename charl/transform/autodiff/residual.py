@@ -41,10 +41,12 @@ MOVES = {"reshape", "transpose", "broadcast", "copy", "flip", "stop_gradient"}
 
 class Store(Protocol):
     """How values of one kind of block reach its reverse. `local` are the symbols that only the
-    forward block knows, `symbols` what some of them are called in the reverse from the start."""
+    forward block knows, `symbols` what some of them are called in the reverse from the start,
+    `wanted` all values that are going to be read."""
 
     local: set[Symbol]
     symbols: dict[Symbol, Dim]
+    wanted: set[Value]
 
     def read(self, b: Builder, value: Value) -> Value:
         """Have the forward block keep `value`, and emit what reads it back, or name it."""
@@ -67,6 +69,7 @@ def close(forward: Block, reverse: Block, given: Given, store: Store) -> Block:
     renaming = Renaming(symbols=store.symbols)
     for value in plan.given:
         renaming.bind(value, given[value](builder))
+    store.wanted.update(plan.kept)
     for value in plan.kept:
         renaming.bind(value, store.read(builder, value))
     for value in sizes_missing(forward, body, renaming, store.local):
@@ -99,7 +102,7 @@ def is_pure(statement: Statement) -> bool:
 
 @dataclass(slots=True)
 class Plan:
-    """Values to keep, statements to repeat (in program order), and given values in use."""
+    """Values to keep (parameters first), statements to repeat, and given values in use."""
 
     kept: list[Value] = field(default_factory=list)
     recomputed: list[Statement] = field(default_factory=list)
@@ -125,6 +128,7 @@ def choose(forward: Block, needed: set[Value], own: set[Value], given: Given) ->
         if value in wanted:
             (plan.given if value in given else plan.kept).append(value)
     plan.recomputed.reverse()
+    plan.kept.reverse()
     return plan
 
 

@@ -29,8 +29,10 @@ class Differentiation:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     derivatives: dict[tuple[str, Mask, Mask], Derivative] = field(default_factory=dict)
     # Forward value -> the result of the statement around it that keeps it (a stack, a list, or
-    # the value itself), and loop -> its number of iterations.
+    # the value itself), and loop -> its number of iterations. `later` are values of a loop that
+    # stand one place after the number of their iteration.
     kept: dict[Value, Value] = field(default_factory=dict)
+    later: set[Value] = field(default_factory=set)
     trips: dict[Statement, Value] = field(default_factory=dict)
     augmented: dict[Statement, Augmented] = field(default_factory=dict)
 
