@@ -17,7 +17,6 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
 
@@ -29,6 +28,7 @@ from charl.diagnostics.render import render
 from charl.diagnostics.suggest import nearest
 from charl.kept import Compiled, Kept
 from charl.python_values import Leaves, Unsuited, to_charl, to_python
+from charl.records import record
 from charl.source import Source, Span
 from charl.syntax import ast
 from charl.types import dims, types
@@ -105,7 +105,7 @@ class Program:
         return error("E0741", f"`{self._name}` has nothing named `{name}`", helps=helps)
 
 
-@dataclass(frozen=True)
+@record
 class Argument:
     """One argument of a call: `name` is None for a positional one."""
 

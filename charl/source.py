@@ -7,10 +7,11 @@ diagnostic is rendered, so carrying a span costs one small object.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+
+from charl.records import field, record
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Source:
     """One source text. `name` is what a user is shown: a path, or `<stdin>`, `<repl 3>`.
 
@@ -21,7 +22,7 @@ class Source:
     name: str
     text: str
     library: bool = False
-    _line_starts: list[int] = field(default_factory=list, repr=False)
+    _line_starts: list[int] = field(default_factory=list, compare=False)
 
     @property
     def line_starts(self) -> list[int]:
@@ -46,7 +47,7 @@ class Source:
         return self.text[start:stop].rstrip("\r")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """The half-open range `start..stop` of a source's text."""
 

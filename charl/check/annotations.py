@@ -9,7 +9,6 @@ solved for it; everything else is compared afterwards (by `coerce`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from charl.check import tree
 from charl.check.declarations import (
@@ -27,6 +26,7 @@ from charl.check.frame import Frame
 from charl.check.infer import resolve
 from charl.check.known import known_dim
 from charl.diagnostics.suggest import nearest
+from charl.records import field, record
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import dims, dtypes, types
@@ -39,7 +39,7 @@ REST = Symbol("..", rigid=True)
 """Stands for `..` at the head of a shape in a signature; bound to several dims when matched."""
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Scope:
     """Where a type is written. `signature` collects generic names when they may be introduced;
     `values` are int parameters that may serve as sizes in it."""
@@ -474,7 +474,7 @@ def payloads_of_enum(frame: Frame, enum: types.Enum) -> tuple[tuple[Type, ...], 
 # --- Matching annotations against arguments ------------------------------------------------------
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Bindings:
     """What generic names stand for in one call."""
 

@@ -8,7 +8,6 @@ member `f`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from charl.check import tree
@@ -44,6 +43,7 @@ from charl.check.signatures import (
 )
 from charl.diagnostics.diagnostic import Label
 from charl.diagnostics.suggest import nearest
+from charl.records import record
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import dims, types
@@ -51,7 +51,7 @@ from charl.types.dims import Dim
 from charl.types.types import BROKEN, NEVER, Array, Closure, Closures, Tensor, Type
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Checked(ast.Expr):
     """An expression that has been checked already, put back into the untyped tree."""
 

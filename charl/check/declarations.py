@@ -8,11 +8,11 @@ kept here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from charl.check import tree
 from charl.core.op import Op
+from charl.records import field, record
 from charl.source import Source, Span
 from charl.syntax import ast
 from charl.types.dims import Symbol
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from charl.check.frame import Frame
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Module:
     """One file. `names` are its items, imports and (as they are reached) top-level variables.
 
@@ -37,7 +37,7 @@ class Module:
     initialised: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Signature:
     """A function's parameters and result with its generic names as rigid symbols and parameters.
 
@@ -51,7 +51,7 @@ class Signature:
     values: dict[str, Symbol]
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Function:
     """A named function, method or lambda.
 
@@ -88,7 +88,7 @@ class Function:
         )
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Struct:
     """A struct or model. `layers` holds a model's layer expressions until its fields are known."""
 
@@ -119,7 +119,7 @@ class Struct:
         return tuple(f.name.name for f in self.fields) + layers
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Enum:
     name: str
     module: Module
@@ -133,7 +133,7 @@ class Enum:
         return self.node.variants
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Alias:
     name: str
     module: Module
@@ -141,7 +141,7 @@ class Alias:
     kinds: dict[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Variant:
     """One variant of an enum, as a name."""
 
@@ -153,7 +153,7 @@ class Variant:
         return self.enum.variants[self.index].name.name
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Logic:
     """A relation or a logic block: its evaluation is a later stage."""
 
@@ -161,7 +161,7 @@ class Logic:
     node: ast.Relation | ast.Logic
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Static:
     """A name for something known at compile time: a size, a const parameter's value."""
 
@@ -169,14 +169,14 @@ class Static:
     type: Type | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StaticType:
     """A name for a type: a generic parameter that an instance has bound."""
 
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FieldOf:
     """A field of `self`, visible by its name in methods."""
 
@@ -184,7 +184,7 @@ class FieldOf:
     index: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Builtin:
     """A function of the language itself, with a check of its own."""
 
@@ -193,7 +193,7 @@ class Builtin:
     doc: str = ""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Derived:
     """A function made of others: `grad(f)`, `value_and_grad(f)`, `checkpoint(f)`, `custom_grad`.
 
@@ -208,7 +208,7 @@ class Derived:
         return f"fn {self.kind}"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class OpFunction:
     """A primitive used as a function value."""
 

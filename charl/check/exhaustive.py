@@ -8,17 +8,17 @@ structs have finitely many constructors; numbers and strings have more than any 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from charl.check.annotations import fields_of_struct, payloads_of_enum
 from charl.check.frame import Frame
 from charl.check.infer import resolve
+from charl.records import record
 from charl.syntax import ast
 from charl.types import types
 from charl.types.types import BOOL, Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Constructor:
     """`key` tells constructors of one type apart; `shown` prints one with its arguments."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from charl.check import tree
@@ -18,6 +17,7 @@ from charl.check.declarations import Derived, Entry, Function, Module
 from charl.check.known import known
 from charl.diagnostics import diagnostic
 from charl.diagnostics.diagnostic import Diagnostic, Label
+from charl.records import field, record, replace
 from charl.source import Span
 from charl.types import dims, types
 from charl.types.dims import Dim, Symbol
@@ -30,7 +30,7 @@ class CannotFinish(Exception):
     """Checking one function needed the result type of itself, in vain; reported already."""
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Session:
     """Everything that outlives one function: modules, instances, diagnostics."""
 
@@ -72,7 +72,7 @@ class Session:
         return [d for d in self.diagnostics if d.is_error]
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Progress:
     """An instance and how far its check has come. `used` says that its own body asked for the
     result type before it was known."""
@@ -83,7 +83,7 @@ class Progress:
     used: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Frame:
     """The check of one instance (or of top-level code)."""
 

@@ -11,7 +11,6 @@ A piece that does not check leaves nothing behind; `forget` undoes one that fail
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from typing import Any
 
 from charl.check import logic_names, tree
@@ -33,6 +32,7 @@ from charl.check.program import (
 )
 from charl.check.signatures import parameter_name, signature_of
 from charl.diagnostics.diagnostic import CharlError, Diagnostic
+from charl.records import fields
 from charl.source import Source, Span
 from charl.syntax import ast
 from charl.syntax.parser import parse

@@ -7,8 +7,6 @@ bound that only the run knows gives a size that only the run knows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from charl.check import tree
 from charl.check.dispatch import HOOKS, check_expr, expression
 from charl.check.frame import Frame
@@ -18,6 +16,7 @@ from charl.check.measures import list_length, size_expr
 from charl.check.operators import as_list, binary
 from charl.check.rules import apply_op
 from charl.core.op import REGISTRY
+from charl.records import record
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import dims, dtypes, types
@@ -25,7 +24,7 @@ from charl.types.dims import Dim
 from charl.types.types import BROKEN, INT, NEVER, STRING, List, Tensor, Type, resolve_dtype
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slice:
     """One axis of a range access: first index, number of elements, step."""
 

@@ -8,12 +8,11 @@ provably different (an error), or left to a run-time check (`EnsureShape`).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from charl.check import tree
 from charl.check.dispatch import HOOKS
 from charl.check.frame import Frame
 from charl.diagnostics.diagnostic import Diagnostic, Label, error
+from charl.records import replace
 from charl.source import Span
 from charl.types import dims, dtypes, types
 from charl.types.dims import UNKNOWN, Dim, Unknown, Verdict

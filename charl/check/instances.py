@@ -10,7 +10,6 @@ from call to call is cut by forgetting the constants: one version then serves al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from charl.check import tree
@@ -32,6 +31,7 @@ from charl.check.names import assigned_names, passed_names
 from charl.check.signatures import parameter_name, signature_of
 from charl.diagnostics import diagnostic
 from charl.diagnostics.diagnostic import Label
+from charl.records import field, record
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import dims, types
@@ -58,7 +58,7 @@ def _weight(type: Type) -> int:
     return 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Actual:
     """What an instance is asked for: run-time argument types in order, with what is known of the
     int arguments that serve as sizes (`sizes[i]`: a dim, a tuple of dims for a fixed-size list, or
@@ -70,7 +70,7 @@ class Actual:
     captured: tuple[Type, ...] = ()
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Found:
     """An instance, and what its symbols stand for at the place that asked."""
 

@@ -6,15 +6,15 @@ payload, a tuple for tuples and arrays (with None where an item is not known), o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from charl.check import tree
+from charl.records import record
 from charl.types.dims import Polynomial
 from charl.types.types import INT, Array, Struct, Tuple
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """A variant of an enum, by its tag."""
 

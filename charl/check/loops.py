@@ -7,7 +7,6 @@ lists, and `enumerate`, `zip`, `progress`, `parameters` and `reversed` around th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from charl.check import tree
 from charl.check.dispatch import HOOKS, check_expr
@@ -20,13 +19,14 @@ from charl.check.patterns import destructure
 from charl.check.rules import apply_op
 from charl.core.op import REGISTRY
 from charl.diagnostics.diagnostic import error
+from charl.records import field, record
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import dims, types
 from charl.types.types import BROKEN, INT, NEVER, STRING, UNIT, List, Tensor
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Iteration:
     """How to go through something: statements before, bounds, and the element at an index."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from charl.check import tree
@@ -30,6 +29,7 @@ from charl.check.frame import Frame, Session
 from charl.core.op import SURFACE
 from charl.diagnostics.diagnostic import Diagnostic, Label, error
 from charl.diagnostics.suggest import nearest
+from charl.records import record
 from charl.source import Source, Span
 from charl.syntax import ast
 from charl.syntax.parser import parse
@@ -38,7 +38,7 @@ from charl.types.dtypes import BY_NAME
 STANDARD = Path(__file__).resolve().parent.parent / "std"
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class LazyName:
     """A name that an import line brings, looked up when it is first used."""
 
@@ -47,7 +47,7 @@ class LazyName:
     resolving: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class LazyModule:
     """A module that an import line names, loaded when it is first used."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from charl.check import tree
 from charl.check.annotations import Scope, find_kinds, generic_kinds, instantiate, resolve_type
@@ -11,6 +10,7 @@ from charl.check.declarations import Enum, Function, Module, Signature, Struct
 from charl.check.frame import Frame
 from charl.diagnostics.diagnostic import Label
 from charl.diagnostics.suggest import nearest
+from charl.records import record
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import dims, types
@@ -18,7 +18,7 @@ from charl.types.dims import Dim, Symbol
 from charl.types.types import Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Supplied:
     """One argument of a call: written, or already checked (`self`, the left side of `|>`)."""
 

@@ -14,17 +14,17 @@ Nodes are compared by identity; `type` is mutable only so that the checker can f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from charl.core.op import Op
 from charl.diagnostics.diagnostic import Diagnostic
+from charl.records import field, record
 from charl.source import Span
 from charl.types.dims import Dim
 from charl.types.types import Closure, Type
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Variable:
     """A binding: local, parameter, or global. `dim` is the size its integer value is equal to."""
 
@@ -37,7 +37,7 @@ class Variable:
     """What the checker knows of its value before the run (`check/known.py`)."""
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Expr:
     span: Span
     type: Type
@@ -48,7 +48,7 @@ class Expr:
         return None
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Constant(Expr):
     """A bool, int, float or str of the type's dtype, or an np.ndarray for a tensor."""
 
@@ -59,7 +59,7 @@ class Constant(Expr):
         return self.value if type(self.value) is int else None
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Read(Expr):
     variable: Variable
 
@@ -68,7 +68,7 @@ class Read(Expr):
         return self.variable.dim
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class SizeOf(Expr):
     """An int64 scalar equal to a dim, whose symbols are in scope."""
 
@@ -79,7 +79,7 @@ class SizeOf(Expr):
         return self.size
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Apply(Expr):
     """A primitive; several results make a tuple, none the unit.
 
@@ -97,7 +97,7 @@ class Apply(Expr):
         return self.known
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Stretch(Expr):
     """`value` broadcast to the shape of `type`: trailing axes align, sizes 1 and missing leading
     axes stretch."""
@@ -105,7 +105,7 @@ class Stretch(Expr):
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class EnsureShape(Expr):
     """`value`, after a run-time check that its shape is that of `type`. `message` (with `{0}` the
     size found and `{1}` the size wanted) and the labels are what the error says."""
@@ -114,7 +114,7 @@ class EnsureShape(Expr):
     failure: Diagnostic
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Show(Expr):
     """`value` as `print` shows it, a string; lowering derives the layout from its type."""
 
@@ -124,7 +124,7 @@ class Show(Expr):
 # --- Aggregates ----------------------------------------------------------------------------------
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Make(Expr):
     """A tuple, array, struct or range (by `type`) from its items in order; those of a range are
     start, stop and step."""
@@ -132,7 +132,7 @@ class Make(Expr):
     items: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Get(Expr):
     """Item `index` of a tuple, array or struct, or of what a closure captured."""
 
@@ -145,7 +145,7 @@ class Get(Expr):
         return self.known
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Replace(Expr):
     """A tuple, array or struct with one item replaced."""
 
@@ -154,7 +154,7 @@ class Replace(Expr):
     item: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Variant(Expr):
     """A value of an enum (`type`), variant number `tag`."""
 
@@ -162,14 +162,14 @@ class Variant(Expr):
     items: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class VariantTag(Expr):
     """The tag of an enum value, an int64 scalar."""
 
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class VariantGet(Expr):
     """Payload `index` of variant `tag`; read only where the tag is known to be that."""
 
@@ -181,7 +181,7 @@ class VariantGet(Expr):
 # --- Functions and calls -------------------------------------------------------------------------
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Instance:
     """A function checked for one tuple of argument types.
 
@@ -203,21 +203,21 @@ class Instance:
     result: Type | None = None
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class MakeClosure(Expr):
     """A function value; `type` is its Closure, `captured` the values in its order."""
 
     captured: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Widen(Expr):
     """A function value seen as one of several: from a Closure or Closures to Closures."""
 
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Call(Expr):
     """A call of an instance. `closure` is the function value that holds its captures, if any.
 
@@ -232,7 +232,7 @@ class Call(Expr):
     checkpoint: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class CallOneOf(Expr):
     """A call of a function value of type Closures: `cases` pairs each option with its instance.
     Final values of in-out parameters are dropped."""
@@ -242,7 +242,7 @@ class CallOneOf(Expr):
     arguments: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class CustomCall(Expr):
     """A call with its own reverse rule: `backward` takes the arguments, the result and the
     cotangent of the result, and returns the cotangents of the arguments (a tuple, or one value).
@@ -255,7 +255,7 @@ class CustomCall(Expr):
     arguments: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Scan(Expr):
     """An inclusive scan along the leading axis of the tensors that `value` consists of (one, or a
     tuple or struct of them), whose type it has. `instance` combines two elements, that is two
@@ -267,7 +267,7 @@ class Scan(Expr):
     reverse: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class GradientCall(Expr):
     """The gradients of a call's scalar result with respect to arguments `wrt`.
 
@@ -282,7 +282,7 @@ class GradientCall(Expr):
     with_value: bool
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class GradientOf(Expr):
     """The gradients of a value computed above with respect to values it came from; a tuple, or one
     gradient when `single`."""
@@ -295,7 +295,7 @@ class GradientOf(Expr):
 # --- Control -------------------------------------------------------------------------------------
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Block(Expr):
     """Statements, then a result; the type is the unit when `result` is None, never when it does not
     come to its end."""
@@ -304,7 +304,7 @@ class Block(Expr):
     result: Expr | None
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class If(Expr):
     """Both branches have the type of the whole, or type never. Sizes in the whole's type that the
     branches do not share are fresh symbols."""
@@ -314,17 +314,17 @@ class If(Expr):
     otherwise: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Statement:
     span: Span
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Evaluate(Statement):
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Let(Statement):
     """A new variable; it may be assigned later (also in nested blocks and loops)."""
 
@@ -332,7 +332,7 @@ class Let(Statement):
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Assign(Statement):
     """A new value, of the same type, for a variable of this function (or a top-level one, at top
     level). Written `?` sizes in the variable's type may change: each Read has its own symbols."""
@@ -341,13 +341,13 @@ class Assign(Statement):
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class While(Statement):
     condition: Expr
     body: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class For(Statement):
     """A counted loop over int64 `start..stop` (exclusive) by `step` (not zero, may be negative);
     loops over lists, tensors and so on have been turned into this."""
@@ -359,24 +359,24 @@ class For(Statement):
     body: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Return(Statement):
     """`value` has the instance's result type (a unit Make for a bare return)."""
 
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Break(Statement):
     pass
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Continue(Statement):
     pass
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Require(Statement):
     """A run-time check: when `condition` is false the program stops with `failure`, whose message
     shows `operands` (numbers, bools, strings, tensors) at `{0}`, `{1}`..."""
@@ -389,7 +389,7 @@ class Require(Statement):
 # --- Programs ------------------------------------------------------------------------------------
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Chunk:
     """A piece of top-level code: a whole file, a test, one REPL entry, or one exported function.
 
@@ -401,7 +401,7 @@ class Chunk:
     defines: tuple[Variable, ...] = ()
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class CheckedProgram:
     """`main` runs the file; `tests` are its test blocks, each a chunk of its own that begins with
     the file's top-level code."""

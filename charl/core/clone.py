@@ -15,19 +15,19 @@ parameter is bound: the loop around the block is what relates them to the outsid
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from charl.core.builder import Builder
 from charl.core.ir import Block, Function, InlinedSpan, Statement, Value
 from charl.diagnostics.diagnostic import Frame
+from charl.records import field, record
 from charl.source import Span
 from charl.types import dims, types
 from charl.types.dims import Dim, Symbol, Unknown
 from charl.types.types import List, Tensor, Type
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Renaming:
     """What stands for what in a copy. Values and symbols without an entry stand for themselves.
 

@@ -15,10 +15,10 @@ that somebody else holds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from charl.diagnostics.diagnostic import Frame
+from charl.records import field, record
 from charl.source import Span
 from charl.types.dims import Dim
 from charl.types.types import Type
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from charl.core.op import Op
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InlinedSpan(Span):
     """A place in a function whose call was inlined. `calls` are the calls it stood under, innermost
     first, so that a run-time error still shows the whole call stack."""
@@ -35,7 +35,7 @@ class InlinedSpan(Span):
     calls: tuple[Frame, ...] = ()
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Value:
     """`name` is only a hint for printing."""
 
@@ -44,7 +44,7 @@ class Value:
     name: str = ""
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Statement:
     op: Op
     operands: tuple[Value, ...]
@@ -54,7 +54,7 @@ class Statement:
     span: Span | None = None
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Block:
     parameters: tuple[Value, ...] = ()
     statements: list[Statement] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Block:
                 yield from block.walk()
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Function:
     """`shown` is the name in a call stack; `name` is unique in the program."""
 
@@ -82,7 +82,7 @@ class Function:
         return tuple(value.type for value in self.body.results)
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Program:
     """`entry` names the function that runs the top level; the rest it reaches through calls."""
 

@@ -9,12 +9,12 @@ test of the registry uses. The declarations stand in `ops/`, one file per family
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from charl.diagnostics.diagnostic import Diagnostic, Frame, Label
+from charl.records import record
 from charl.source import Span
 from charl.types.dims import Dim
 from charl.types.types import Type, Typed
@@ -103,7 +103,7 @@ class Required(Enum):
 REQUIRED = Required.REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """One parameter, in the order operands and attributes are written by a user.
 
@@ -119,7 +119,7 @@ class Parameter:
     type: Type | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sample:
     """Operands and attributes to try a primitive on. `smooth` is false at kinks and jumps."""
 
@@ -128,7 +128,7 @@ class Sample:
     smooth: bool = True
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Op:
     """A primitive. `surface` is the name users call it by, None for those only syntax reaches.
 
@@ -172,7 +172,7 @@ class Op:
         return self.name
 
 
-# Frozen dataclasses that may stand among attributes, by name: Core's text form reads them back.
+# Records that may stand among attributes, by name: Core's text form reads them back.
 ATTRIBUTE_CLASSES: dict[str, type] = {c.__name__: c for c in (Span, Label, Frame, Diagnostic)}
 
 REGISTRY: dict[str, Op] = {}

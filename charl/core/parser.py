@@ -12,7 +12,6 @@ import json
 import re
 from collections import ChainMap
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,6 +21,7 @@ from charl.core.ir import Block, Function, Program, Statement, Value
 from charl.core.op import ATTRIBUTE_CLASSES, REGISTRY
 from charl.core.printer import DTYPE_NAMES
 from charl.diagnostics.diagnostic import CharlError, error
+from charl.records import MISSING, fields, record
 from charl.source import Source, Span
 from charl.types import dims
 from charl.types.dims import UNKNOWN, Dim, Known, Polynomial
@@ -54,7 +54,7 @@ def parse_function(text: str, name: str = "<core>") -> Function:
     return function
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Token:
     """`first` on its line: a statement starts there, and no block of the one before."""
 
@@ -354,7 +354,7 @@ class _Parser:
         return self.sources.setdefault(name, Source(name, ""))
 
     def record(self, kind: type) -> Any:
-        """(field = value, ...) of a dataclass; fields the text leaves out are empty."""
+        """(field = value, ...) of a record; fields the text leaves out are empty."""
         missing: dict[str, Any] = {
             f.name: {} for f in fields(kind) if not f.compare and f.default is MISSING
         }

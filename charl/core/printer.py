@@ -29,13 +29,13 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from charl.core.ir import Block, Function, Program, Statement, Value
+from charl.records import fields, is_record
 from charl.source import Source
 from charl.types import dims, dtypes
 from charl.types.dims import Atom, Dim, FloorDiv, Polynomial, Symbol, Unknown
@@ -181,7 +181,7 @@ class Names:
                 return f"({', '.join(self.attribute(v) for v in value)})"
             case Source():
                 return f"source {_text(value.name)}"
-        if is_dataclass(value):
+        if is_record(value):
             given = [(f, getattr(value, f.name)) for f in fields(value) if f.compare]
             shown = [f"{f.name} = {self.attribute(v)}" for f, v in given if v != f.default]
             return f"{type(value).__name__}({', '.join(shown)})"

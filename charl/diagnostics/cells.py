@@ -12,7 +12,8 @@ walking outwards from the mark, so a line of ten megabytes costs no more than a 
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+
+from charl.records import record
 
 TAB = "    "
 ELLIPSIS = "..."
@@ -72,7 +73,7 @@ def told(text: str) -> str:
     return shown_text(text)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window:
     """The part `start..stop` (code points) of a line that is shown, and its text in cells."""
 

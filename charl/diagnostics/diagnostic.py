@@ -8,12 +8,11 @@ E08 logic; W01.. are warnings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from charl.records import record, replace
 from charl.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Label:
     """A span to underline and what to say under it. An empty text underlines only."""
 
@@ -21,7 +20,7 @@ class Label:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """One line of a Charl call stack or of a chain of template uses: innermost first."""
 
@@ -29,7 +28,7 @@ class Frame:
     span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One thing to tell the user.
 

@@ -18,10 +18,10 @@ Rows are lists of (text, style) pieces; `render.py` paints them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from charl.diagnostics.cells import Window, told, window
 from charl.diagnostics.diagnostic import Label
+from charl.records import record
 from charl.source import Source, Span
 
 Piece = tuple[str, str]
@@ -32,7 +32,7 @@ LONG_LABEL = 6
 LANE = 2  # cells a lane takes: its bar and a space
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """A label placed in lines (from 1) and code point columns (from 0, `stop` past the end)."""
 

@@ -9,10 +9,10 @@ with axes of size 1 does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from charl.core.ir import Block, Function, Statement, Value
+from charl.records import field, record
 from charl.types import dims
 from charl.types.dims import Dim, Verdict
 from charl.types.types import Tensor
@@ -20,7 +20,7 @@ from charl.types.types import Tensor
 IDENTITIES = {"copy", "stop_gradient", "ensure_shape"}
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Elided:
     """`aliases`: values that are another value. `views`: broadcasts that only insert axes, with
     the subscript that does it."""

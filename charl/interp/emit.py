@@ -22,7 +22,6 @@ statement each line came from, and `faults.py` reads the line numbers of a Pytho
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from math import prod
 from typing import Any, Protocol
@@ -41,6 +40,7 @@ from charl.interp.support import (
     scan_runner,
     shape_reporter,
 )
+from charl.records import field, record
 from charl.types.dtypes import DType
 from charl.types.types import List, Tensor, Type
 
@@ -61,7 +61,7 @@ class Surroundings(Protocol):
         """The global name of a compiled Core function."""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Code:
     """`source` defines the function `name`; line `n` came from `statements[n - 1]`."""
 

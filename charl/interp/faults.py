@@ -12,7 +12,6 @@ is what the user sees.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -21,13 +20,14 @@ from charl.core.ir import Statement
 from charl.core.op import Fault
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, Frame, Label, error
 from charl.interp.machine import Machine, Unit
+from charl.records import record, replace
 from charl.source import Span
 
 # What NumPy says of an array whose size in bytes is no int64.
 TOO_LARGE = ("array is too big", "Maximum allowed dimension exceeded")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A frame of a compiled function and the statement it had reached."""
 

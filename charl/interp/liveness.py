@@ -22,16 +22,16 @@ Some values are *aliases* of their operand (`ensure_shape`, `copy`, elided broad
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from charl.core.clone import free_values
 from charl.core.effects import Effects, statement_effect
 from charl.core.ir import Block, Function, Statement, Value
 from charl.core.op import Effect
+from charl.records import field, record
 from charl.types.types import Box, Handle, List, Tensor, Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Move:
     """`target = source`; `dies` when this is the source's last use."""
 
@@ -40,7 +40,7 @@ class Move:
     dies: bool
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class _Group:
     """Values that share a variable; `forbidden` are those live where one of them is defined."""
 
@@ -49,7 +49,7 @@ class _Group:
     name: str = ""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Plan:
     """The answers for one function. Lists of moves that are missing are empty."""
 

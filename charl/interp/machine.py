@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from charl.core.builder import MalformedCore
@@ -16,9 +15,10 @@ from charl.core.effects import Effects, function_effects
 from charl.core.ir import Function, Program, Statement, Value
 from charl.interp.emit import Code, emit
 from charl.interp.outline import outline
+from charl.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unit:
     """A compiled function. A `part` was cut out of another and is no call of its own."""
 

@@ -8,18 +8,18 @@ functions leave no trace in a Charl call stack.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from charl.core.clone import free_values
 from charl.core.control import CALL, SCAN
 from charl.core.ir import Block, Function, Statement, Value
+from charl.records import field, record
 
 MOST_LOOPS = 16
 MOST_LEVELS = 40
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Outlined:
     """`function` with its deep statements replaced; `parts` are the functions cut out of it."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from charl.core.ir import Statement
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, Label, error
 from charl.ops.show import show_number, show_tensor
+from charl.records import replace
 from charl.types.dtypes import DType
 from charl.types.types import Tensor, Type
 

@@ -8,7 +8,6 @@ the one the checker has declared.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from charl.check import tree
 from charl.check.tree import Variable
@@ -17,6 +16,7 @@ from charl.lower.layout import written_leaves
 from charl.lower.lowering import Lowering, Nested, Unreachable, lowers
 from charl.lower.sizes import joined_type
 from charl.lower.values import NOTHING, Structured
+from charl.records import record
 from charl.types.types import Type
 
 # --- Statements ----------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def join(
     return Structured(joint.value_type(type), leaves)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Column:
     """One leaf on both sides (None: undefined), and what it is afterwards."""
 

@@ -21,7 +21,6 @@ Hendren, "Taming control flow" (1994), for structured exits only, plus the tail 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from charl.check import tree
@@ -29,6 +28,7 @@ from charl.check.tree import Assign, Block, Evaluate, Expr, For, If, Let, Read, 
 from charl.core.op import REGISTRY
 from charl.lower.flow import Exit, Flow
 from charl.lower.walk import Node, Undefined, children, map_children
+from charl.records import field, record, replace
 from charl.source import Span
 from charl.types.types import BOOL, INT, UNIT, Never, Type
 
@@ -53,7 +53,7 @@ def without_exits(body: Expr, result: Type, flow: Flow) -> Expr:
     return _block(rewriting.flags_of_function(body.span), value)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Loop:
     """The flags of one loop, made when an exit first needs them."""
 
@@ -61,7 +61,7 @@ class _Loop:
     going: Variable | None = None
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Rewriting:
     flow: Flow
     result_type: Type

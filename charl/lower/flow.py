@@ -8,11 +8,11 @@ that somebody reads afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from charl.check import tree
 from charl.check.tree import Expr, Instance, Statement, Variable
 from charl.lower.walk import Node, children
+from charl.records import field, record
 from charl.types.types import Never
 
 Path = tuple[int, ...]
@@ -38,7 +38,7 @@ def instances(node: Node) -> tuple[Instance, ...]:
     return ()
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Flow:
     """Answers about the nodes of one function, remembered."""
 

@@ -9,7 +9,6 @@ then refers to the value from outside.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from charl.check import tree
 from charl.check.tree import Variable
@@ -19,10 +18,11 @@ from charl.lower.layout import is_boxed, leaves_of, part_range, parts_of, writte
 from charl.lower.lowering import Later, Lowering, lowers
 from charl.lower.sizes import Region, widened_type
 from charl.lower.values import NOTHING, Structured
+from charl.records import record
 from charl.types.types import BOOL, INT, UNIT, Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Leaf:
     """A leaf that a loop carries."""
 

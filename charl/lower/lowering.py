@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from charl.check import tree
@@ -29,6 +28,7 @@ from charl.lower.show import Boxes
 from charl.lower.sizes import Region, Sizes
 from charl.lower.values import Structured
 from charl.lower.walk import Node
+from charl.records import field, record
 from charl.source import Span
 from charl.types.dims import Dim, Polynomial
 from charl.types.types import INT, Never, Tensor, Type
@@ -52,7 +52,7 @@ class Unreachable(Exception):
     """Control does not come back from what was just lowered."""
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Library:
     """The functions of the program being made; `boxes` are the boxed types `show` must know."""
 
@@ -80,7 +80,7 @@ class Library:
         self.functions[function.name] = function
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Later:
     """What is read after the current position of some sequence: the last position that reads each
     variable."""
@@ -89,7 +89,7 @@ class Later:
     position: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Nested(Generic[T]):
     """A nested block and its region; `value` is None when control does not reach its end."""
 
@@ -98,7 +98,7 @@ class Nested(Generic[T]):
     value: T | None
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Lowering:
     """`share` is false in functions that take gradients with respect to values: there two equal
     numbers are two values.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from charl.lower.layout import fields_of, is_boxed, leaves_of, parts_of, payloads_of, resolved
 from charl.ops.layouts import (
@@ -20,6 +19,7 @@ from charl.ops.layouts import (
     TupleLayout,
     Variant,
 )
+from charl.records import field, record
 from charl.types import dims
 from charl.types.types import (
     Array,
@@ -36,7 +36,7 @@ from charl.types.types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Boxes:
     """The boxed types of a program that are shown, filled in as layouts are made: `table` says
     what the tags of each mean, by a name of its own."""

@@ -12,19 +12,18 @@ so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from charl.check.tree import Variable
 from charl.core.builder import Builder, MalformedCore
 from charl.core.ir import Value
 from charl.lower.values import Structured
+from charl.records import field, record
 from charl.source import Span
 from charl.types import dims, types
 from charl.types.dims import Atom, Dim, FloorDiv, Modulo, Polynomial, Symbol, Unknown
 from charl.types.types import INT, List, Tensor, Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """Where a size is found: the size of an axis of `value`, or `value` itself (axis None)."""
 
@@ -32,7 +31,7 @@ class Source:
     axis: int | None
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Region:
     """A block being made: what its names stand for, and the sizes found in it.
 
@@ -56,7 +55,7 @@ class Region:
         return region
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Sizes:
     """The sizes of one function. `aliases` are symbols that turned out to be known otherwise."""
 

@@ -7,14 +7,14 @@ and putting it together costs nothing at run time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from charl.core.ir import Value
 from charl.lower.layout import part_range
+from charl.records import record
 from charl.types.types import UNIT, Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Structured:
     """A value of `type` as its leaves, in the order of `layout.leaves_of(type)`."""
 

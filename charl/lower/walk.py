@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, TypeVar
 
 from charl.check.tree import Expr, Statement
+from charl.records import fields, record, replace
 
 Node = Expr | Statement
 N = TypeVar("N", bound=Node)
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Undefined(Expr):
     """A value that nobody reads: what stands where control has left. Made by `exits.py`."""
 

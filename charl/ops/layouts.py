@@ -19,21 +19,21 @@ consumes its leaves in order:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias, get_args
 
 from charl.core.op import ATTRIBUTE_CLASSES
+from charl.records import field, record
 from charl.types.types import Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Leaf:
     """One value of a type of Core."""
 
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Record:
     """A struct: its fields by name, in order."""
 
@@ -41,33 +41,33 @@ class Record:
     fields: tuple[tuple[str, Layout], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TupleLayout:
     """A tuple."""
 
     items: tuple[Layout, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArrayLayout:
     """A list of fixed length."""
 
     items: tuple[Layout, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RangeLayout:
     """A range of integers."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListLayout:
     """A list, stored as one list for each leaf of its element."""
 
     element: Layout
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EnumLayout:
     """`variants` are pairs of a variant's name and the layouts of its payload."""
 
@@ -75,17 +75,17 @@ class EnumLayout:
     variants: tuple[Variant, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BoxLayout:
     """`table[name]` holds what each tag means: a variant (as in EnumLayout), or the Record of a
     recursive struct. The table is shared by the layouts of a program, filled in as it is lowered,
     and left out of comparison: the name tells boxes apart."""
 
     name: str
-    table: Mapping[str, Sequence[Variant | Record]] = field(compare=False, repr=False)
+    table: Mapping[str, Sequence[Variant | Record]] = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConstantLayout:
     """A text that says all: the unit value, a function's name."""
 

@@ -30,7 +30,6 @@ implementation that does the same gets the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,7 @@ from charl.ops.declare import plain, rank, shape_of, size_dim, value_of
 from charl.ops.faults import bad_value
 from charl.ops.samples import Array, draw, edge
 from charl.ops.shape import check_sizes, sizes_parameter
+from charl.records import record
 from charl.types import dtypes
 from charl.types.dtypes import DType
 from charl.types.types import INT, Handle, Tensor, Type, Typed
@@ -51,7 +51,7 @@ WORD = (1 << 64) - 1
 # --- State ---------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class State:
     """Where the program stands in its random numbers."""
 

@@ -15,7 +15,6 @@ import io
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from charl.core.op import Effect, Fault, Kind, Op, Parameter, RuleContext, decla
 from charl.ops.expect import PATH, expect_count, expect_int, expect_string, integer
 from charl.ops.faults import limits
 from charl.ops.files import NO_GRADIENT, decoded, read_unzipped
+from charl.records import record
 from charl.types.dtypes import FLOAT32, FLOAT64, INT64, DType
 from charl.types.types import STRING, List, Tensor, Type, Typed
 
@@ -31,7 +31,7 @@ HEADERS = ("auto", "yes", "no")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One row; `number` is the line it begins on."""
 
@@ -39,7 +39,7 @@ class Row:
     cells: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """A CSV file being read. `width` is the number of cells of its first row."""
 

@@ -8,7 +8,6 @@ integer per axis, or one for all. A window of k elements, dilated by d, covers (
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from charl.core.op import Kind, Parameter, RuleContext
 from charl.ops.declare import combine, rank
 from charl.ops.samples import Array
+from charl.records import record
 from charl.types.dims import Dim, Known
 from charl.types.types import Typed
 
@@ -25,7 +25,7 @@ PADDING = Parameter("padding", Kind.INTEGERS, default=(0,))
 DILATION = Parameter("dilation", Kind.INTEGERS, default=(1,))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Geometry:
     """Strides and dilation per spatial axis, padding before and after."""
 

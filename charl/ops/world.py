@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
 from charl.core.op import Effect, Kind, Op, Parameter, declare
 from charl.ops.expect import integer, signature, text
+from charl.records import field, record
 from charl.types.types import FLOAT, STRING, Handle, List, Type
 
 NO_GRADIENT = "the world is constant to differentiation"
@@ -41,7 +41,7 @@ class SilentBar:
         pass
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class World:
     """`output` None is the standard output of the moment. `flush` sends out every line at once;
     otherwise that is left to the stream: a terminal's does, one into a file or pipe collects."""

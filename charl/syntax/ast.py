@@ -7,17 +7,16 @@ useless); `syntax/equal.py` compares two trees without spans, for the formatter'
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from charl.records import record
 from charl.source import Span
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Node:
     span: Span
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Identifier(Node):
     """A name at a place where a name is declared or used."""
 
@@ -27,32 +26,32 @@ class Identifier(Node):
 # --- Expressions ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Expr(Node):
     pass
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class IntLiteral(Expr):
     value: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class FloatLiteral(Expr):
     value: float
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class BoolLiteral(Expr):
     value: bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class StringLiteral(Expr):
     value: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class FormatPiece(Node):
     """`{value:spec}` inside an f-string; `spec` is empty when absent."""
 
@@ -60,19 +59,19 @@ class FormatPiece(Node):
     spec: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class FormatString(Expr):
     """`f"loss {loss:.4}"`: literal text and pieces in order."""
 
     parts: tuple[str | FormatPiece, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Name(Expr):
     name: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Unary(Expr):
     """`operator` is `-` or `not`."""
 
@@ -80,7 +79,7 @@ class Unary(Expr):
     operand: Expr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Binary(Expr):
     """`operator` is one of `or and in + - ++ * / // % @ ** |>` (`||` and `&&` arrive as words)."""
 
@@ -90,7 +89,7 @@ class Binary(Expr):
     operator_span: Span
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Comparison(Expr):
     """A chain `operands[0] operators[0] operands[1] ...` of `== != < <= > >=`."""
 
@@ -98,7 +97,7 @@ class Comparison(Expr):
     operators: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Range(Expr):
     """`start..stop`, `start..=stop`, `.. step k`; in an index both ends may be absent."""
 
@@ -108,7 +107,7 @@ class Range(Expr):
     step: Expr | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Argument(Node):
     """`value` or `name: value`."""
 
@@ -116,13 +115,13 @@ class Argument(Node):
     value: Expr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Call(Expr):
     callee: Expr
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Index(Expr):
     """`base[i, a..b, ..]`; also how `Block[128, 4]` is read before names are known."""
 
@@ -130,7 +129,7 @@ class Index(Expr):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Field(Expr):
     """`base.name`; tuple fields have digits for a name: `pair.0`."""
 
@@ -138,19 +137,19 @@ class Field(Expr):
     name: Identifier
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class ListLiteral(Expr):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class TupleLiteral(Expr):
     """`()`, `(a,)` or `(a, b)`."""
 
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Cast(Expr):
     """`value as type`."""
 
@@ -158,7 +157,7 @@ class Cast(Expr):
     type: TypeExpr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Lambda(Expr):
     """`|x, y: float32| body`."""
 
@@ -166,7 +165,7 @@ class Lambda(Expr):
     body: Expr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Block(Expr):
     """`{ statements }`; `result` is the last expression when the block yields it."""
 
@@ -174,27 +173,27 @@ class Block(Expr):
     result: Expr | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class If(Expr):
     condition: Expr
     then: Block
     otherwise: Block | If | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Arm(Node):
     pattern: Pattern
     guard: Expr | None
     body: Expr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Match(Expr):
     subject: Expr
     arms: tuple[Arm, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class With(Expr):
     """`with mode = training, device = gpu { ... }`."""
 
@@ -202,14 +201,14 @@ class With(Expr):
     body: Block
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Query(Expr):
     """`query ancestor("ana", who)`."""
 
     atom: Atom
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class ErrorExpr(Expr):
     """Stands where the parser has reported an error; later passes stay silent about it."""
 
@@ -217,17 +216,17 @@ class ErrorExpr(Expr):
 # --- Types ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class TypeExpr(Node):
     pass
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class UnknownDim(Node):
     """`?`: a dimension known only when the program runs."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class RestDims(Node):
     """`..`: any number of leading dimensions, as in `float32[.., D]`."""
 
@@ -237,7 +236,7 @@ class RestDims(Node):
 TypeArgument = Expr | TypeExpr | UnknownDim | RestDims
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class NamedType(TypeExpr):
     """`float32`, `float32[N, 784]`, `Pair[float32, N]`, `nn.Dense[I, O]`.
 
@@ -249,7 +248,7 @@ class NamedType(TypeExpr):
     arguments: tuple[TypeArgument, ...] | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class ListType(TypeExpr):
     """`[T]` (size None) or `[T; n]`."""
 
@@ -257,12 +256,12 @@ class ListType(TypeExpr):
     size: Expr | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class TupleType(TypeExpr):
     items: tuple[TypeExpr, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class FunctionType(TypeExpr):
     """`fn(A, B) -> C`; bare `fn` (parameters None) is any function."""
 
@@ -273,31 +272,31 @@ class FunctionType(TypeExpr):
 # --- Patterns ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Pattern(Node):
     pass
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class WildcardPattern(Pattern):
     pass
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class NamePattern(Pattern):
     """A bare name: a variable, or an enum variant without fields (names decide)."""
 
     name: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class LiteralPattern(Pattern):
     """A number (perhaps negative), string or boolean."""
 
     value: int | float | str | bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class RangePattern(Pattern):
     """`0..10` or `0..=9`, integer bounds."""
 
@@ -306,12 +305,12 @@ class RangePattern(Pattern):
     inclusive: bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class TuplePattern(Pattern):
     items: tuple[Pattern, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class ConstructorPattern(Pattern):
     """`Some(x)`, `Shape.Circle(r)`, `Point(x: 0, y: b)`."""
 
@@ -319,7 +318,7 @@ class ConstructorPattern(Pattern):
     arguments: tuple[tuple[Identifier | None, Pattern], ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class OrPattern(Pattern):
     options: tuple[Pattern, ...]
 
@@ -327,12 +326,12 @@ class OrPattern(Pattern):
 # --- Statements ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Statement(Node):
     pass
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Let(Statement):
     """`let pattern: type = value`; `keyword` is `let` or `const`; `mutable` records `let mut`."""
 
@@ -343,7 +342,7 @@ class Let(Statement):
     value: Expr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Assign(Statement):
     """`target = value`, or with `operator` one of `+ - * / // % ** @ ++` for `target += value`."""
 
@@ -352,40 +351,40 @@ class Assign(Statement):
     value: Expr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class ExprStatement(Statement):
     value: Expr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Return(Statement):
     value: Expr | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Break(Statement):
     pass
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Continue(Statement):
     pass
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class While(Statement):
     condition: Expr
     body: Block
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class For(Statement):
     pattern: Pattern
     iterable: Expr
     body: Block
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Assert(Statement):
     """`assert condition` or `assert condition, "message"`: an ordinary statement everywhere."""
 
@@ -396,21 +395,21 @@ class Assert(Statement):
 # --- Items (statements too: they may stand in any block) -----------------------------------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Item(Statement):
     """`doc` is the text of the `///` lines above, without the slashes; perhaps empty."""
 
     doc: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Generic(Node):
     """`N` in `struct Pair[N]`; its uses tell whether it stands for a type or a dimension."""
 
     name: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Parameter(Node):
     """`name: type = default`. `const`: its value must be known at compile time; `mut`: in-out.
 
@@ -424,7 +423,7 @@ class Parameter(Node):
     mutable: bool = False
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Function(Item):
     """`fn name[G](parameters) -> result { body }`; `mutable` marks a `mut fn` method."""
 
@@ -436,7 +435,7 @@ class Function(Item):
     mutable: bool = False
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class FieldDeclaration(Node):
     """`name: type = default` in a struct or model; a model's field may leave out the type."""
 
@@ -446,7 +445,7 @@ class FieldDeclaration(Node):
     doc: str = ""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Initialiser(Node):
     """`init(parameters) { body }` of a model."""
 
@@ -454,7 +453,7 @@ class Initialiser(Node):
     body: Block
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Struct(Item):
     name: Identifier
     generics: tuple[Generic, ...]
@@ -462,7 +461,7 @@ class Struct(Item):
     methods: tuple[Function, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Model(Item):
     """`layers` is None when the model has no `layers { }` clause."""
 
@@ -474,7 +473,7 @@ class Model(Item):
     methods: tuple[Function, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Variant(Node):
     """`A`, `B(int, string)` or `C(width: int)` of an enum."""
 
@@ -482,7 +481,7 @@ class Variant(Node):
     payload: tuple[tuple[Identifier | None, TypeExpr], ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Enum(Item):
     name: Identifier
     generics: tuple[Generic, ...]
@@ -490,14 +489,14 @@ class Enum(Item):
     methods: tuple[Function, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class TypeAlias(Item):
     name: Identifier
     generics: tuple[Generic, ...]
     type: TypeExpr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Import(Item):
     """`import a.b as c` (names None), or `from a.b import x, y as z` with (name, alias) pairs."""
 
@@ -506,7 +505,7 @@ class Import(Item):
     names: tuple[tuple[Identifier, Identifier | None], ...] | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Test(Item):
     name: str
     body: Block
@@ -515,7 +514,7 @@ class Test(Item):
 # --- Logic (evaluated by a later stage; parsed, formatted and name-checked here) -----------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Relation(Item):
     """`relation parent(string, child: string)`; parameters may be named."""
 
@@ -523,7 +522,7 @@ class Relation(Item):
     columns: tuple[tuple[Identifier | None, TypeExpr], ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Atom(Node):
     """`name(terms)` in a fact, rule or query; `_` is `Name("_")`."""
 
@@ -531,7 +530,7 @@ class Atom(Node):
     terms: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class WeightedAtom(Node):
     """`0.7 :: coin("heads")`; `weight` is None when absent."""
 
@@ -539,32 +538,32 @@ class WeightedAtom(Node):
     atom: Atom
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Fact(Item):
     """`fact a, b`: each alternative group is exclusive (`0.3 :: a | 0.7 :: b`)."""
 
     groups: tuple[tuple[WeightedAtom, ...], ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Literal(Node):
     """A part of a rule's body."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class AtomLiteral(Literal):
     atom: Atom
     negated: bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class ConditionLiteral(Literal):
     """A comparison, or `x in 0..10`."""
 
     condition: Expr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class BindingLiteral(Literal):
     """`s = x + y`."""
 
@@ -572,7 +571,7 @@ class BindingLiteral(Literal):
     value: Expr
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class AggregateLiteral(Literal):
     """`n = count(y : body for x : groups)`; `name` is None for a bare `exists(...)`."""
 
@@ -584,14 +583,14 @@ class AggregateLiteral(Literal):
     group_body: tuple[Literal, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class OrLiteral(Literal):
     """`(a, b or c)`: alternatives, each a conjunction."""
 
     options: tuple[tuple[Literal, ...], ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Rule(Item):
     """`rule weight :: head :- body`."""
 
@@ -600,7 +599,7 @@ class Rule(Item):
     body: tuple[Literal, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class LogicColumn(Node):
     """`a: categorical[10][N]`, in a logic block's parameters and results."""
 
@@ -609,7 +608,7 @@ class LogicColumn(Node):
     sizes: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Logic(Item):
     """`logic name[G](parameters) -> results { relations, facts and rules }`."""
 
@@ -620,7 +619,7 @@ class Logic(Item):
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Comment(Node):
     """A comment outside the tree, kept for the formatter; `text` includes its marks."""
 
@@ -628,10 +627,10 @@ class Comment(Node):
     block: bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Module(Node):
     """A whole file. `doc` is the text of leading `///` lines followed by a blank line."""
 
     statements: tuple[Statement, ...]
-    comments: tuple[Comment, ...] = field(default=())
+    comments: tuple[Comment, ...] = ()
     doc: str = ""

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from charl.records import field, record
 from charl.source import Source
 from charl.syntax import ast
 from charl.syntax import tokens as t
@@ -30,7 +30,7 @@ from charl.syntax.layout import (
 from charl.syntax.tokens import Token
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Row:
     """An element with its comments: own lines before it, with their offsets, and at its end."""
 

@@ -6,8 +6,7 @@ tests mean by "the same program". The walk keeps its own stack, so deep trees ar
 
 from __future__ import annotations
 
-from dataclasses import fields
-
+from charl.records import fields
 from charl.source import Span
 from charl.syntax import ast
 

@@ -6,10 +6,10 @@ An item may stand in any block. Its doc is the run of `///` lines right above it
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from charl.diagnostics.diagnostic import Label, error
+from charl.records import record
 from charl.source import Span
 from charl.syntax import ast
 from charl.syntax import tokens as t
@@ -20,7 +20,7 @@ from charl.syntax.slips import FUNCTION_WORDS, TYPE_WORDS
 from charl.syntax.tokens import Token
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layers:
     """The clause `layers { ... }`, on its way into the model's node."""
 

@@ -8,14 +8,15 @@ outside in). After P. Wadler, "A prettier printer" (2003), in the strict form of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from charl.records import record
 
 WIDTH = 100
 INDENT = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """A place to break: `flat` is printed instead where the line is not broken."""
 
@@ -29,24 +30,26 @@ HARD = Line("", hard=True)
 BLANK = Line("blank", hard=True)  # a hard line with an empty one before it
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Indent:
     body: Document
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """`broken` forces the break; so does a hard line anywhere inside."""
 
     body: Document
-    broken: bool = False
-    hard: bool = field(init=False)
+    broken: bool
+    hard: bool
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hard", self.broken or is_hard(self.body))
+    def __init__(self, body: Document, broken: bool = False) -> None:
+        object.__setattr__(self, "body", body)
+        object.__setattr__(self, "broken", broken)
+        object.__setattr__(self, "hard", broken or is_hard(body))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IfBroken:
     """Text that depends on whether the group around it is broken."""
 
@@ -54,14 +57,14 @@ class IfBroken:
     flat: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trailing:
     """A comment at the end of a line: it takes no part in deciding what fits."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """The first document whose first line fits, else the last."""
 

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
 from charl.diagnostics.suggest import nearest
+from charl.records import record
 from charl.source import Source, Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Word:
     """One word of the command line and where it stands in it."""
 
@@ -32,7 +32,7 @@ class Word:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Option:
     """`--name VALUE`, or a switch when `value` is empty. `choices` empty allows any value."""
 
@@ -43,7 +43,7 @@ class Option:
     choices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Invocation:
     """What the words of a command line say."""
 
@@ -58,7 +58,7 @@ class Invocation:
         return self.options[name].text if name in self.options else default
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """One command of `charl`. `operands` is the (least, most) it takes; most None is any number.
 

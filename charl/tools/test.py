@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 from charl import driver
 from charl.diagnostics.as_json import to_json
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
+from charl.records import record
 from charl.tools.arguments import JSON, Command, Invocation, Option, Word
 from charl.tools.files import plural, source_paths
 from charl.tools.guard import diagnose
@@ -47,7 +47,7 @@ FEW_TESTS = 8
 UNCHECKED = "the file does not check"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Batch:
     """Tests of one file, by their places among its tests."""
 
@@ -55,7 +55,7 @@ class Batch:
     indices: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """One test that ran; it passed when there are no diagnostics."""
 

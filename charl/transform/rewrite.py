@@ -14,12 +14,12 @@ teaches what its symbols are: when a result of `f32[n]` gives way to one of `f32
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from charl.core.builder import Builder, CoreContext, result_dim
 from charl.core.clone import Renaming
 from charl.core.ir import Block, Function, Program, Statement, Value
+from charl.records import field, record
 from charl.types import dims
 from charl.types.dims import Dim, Symbol
 from charl.types.types import INT, Tensor, Type
@@ -59,7 +59,7 @@ class _Refining(CoreContext):
         return dim
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Rewriter:
     """`definitions` are the statements that made the values of the new function. `on_enter` and
     `on_leave` are called around nested blocks, `on_kept` with every statement that is kept."""

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
+
+from charl.records import field, record
 
 _serial = itertools.count()
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Symbol:
     """One unknown integer; compares by identity, `serial` orders symbols deterministically."""
 
@@ -34,7 +35,7 @@ class Symbol:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FloorDiv:
     """`numerator // denominator` that does not simplify."""
 
@@ -45,7 +46,7 @@ class FloorDiv:
         return f"{_wrap(self.numerator)} // {_wrap(self.denominator)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Modulo:
     """`numerator % denominator` that does not simplify."""
 
@@ -72,7 +73,7 @@ class Unknown(Enum):
 UNKNOWN = Unknown.DIM
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Polynomial:
     """Sum of `coefficient * product(monomial)`; never constant, no zero coefficients, sorted."""
 

@@ -6,14 +6,15 @@ when a program uses it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from charl.records import record
 
-@dataclass(frozen=True)
+
+@record
 class DType:
     """`kind` is one of `bool`, `int`, `float`; `bits` is the width of one element."""
 
@@ -21,14 +22,9 @@ class DType:
     kind: str
     bits: int
 
-    @cached_property
+    @property
     def numpy(self) -> np.dtype[Any]:
-        if self.name == "bfloat16":
-            import ml_dtypes  # only programs that use bfloat16 pay for it
-
-            bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-            return bfloat16
-        return np.dtype(self.name)
+        return _numpy(self.name)
 
     @property
     def is_float(self) -> bool:
@@ -47,6 +43,16 @@ class DType:
 
     def __repr__(self) -> str:
         return self.name
+
+
+@cache
+def _numpy(name: str) -> np.dtype[Any]:
+    if name == "bfloat16":
+        import ml_dtypes  # only programs that use bfloat16 pay for it
+
+        bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return bfloat16
+    return np.dtype(name)
 
 
 BOOL = DType("bool", "bool", 8)

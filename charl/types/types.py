@@ -10,9 +10,9 @@ away by `lower/`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from charl.records import record
 from charl.types import dims, dtypes
 from charl.types.dims import Dim, Symbol
 from charl.types.dtypes import DType
@@ -28,7 +28,7 @@ class Type:
 # --- Types that Core knows too -------------------------------------------------------------------
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class DTypeVariable:
     """The dtype of a numeric literal that nothing has fixed yet.
 
@@ -41,7 +41,7 @@ class DTypeVariable:
     default: DType | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tensor(Type):
     """`dtype[shape]`; rank 0 is a scalar. In Core `dtype` is always a DType."""
 
@@ -49,26 +49,26 @@ class Tensor(Type):
     shape: tuple[Dim, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class String(Type):
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class List(Type):
     """A growing list. In Core the element is a Tensor, String, List, Box or Handle."""
 
     element: Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Box(Type):
     """A reference to an immutable heap record: values of recursive enums and structs (Core)."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Handle(Type):
     """Something of the host: a progress bar, a file (`kind` says which)."""
 
@@ -78,14 +78,14 @@ class Handle(Type):
 # --- Types of the checker ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tuple(Type):
     """`()` is the type of statements that yield nothing."""
 
     items: tuple[Type, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Array(Type):
     """`[T; n]`: a list of fixed length, flattened like a tuple."""
 
@@ -93,14 +93,14 @@ class Array(Type):
     length: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Range(Type):
     """A range of integers; `(start, stop, step)` at run time, stop exclusive."""
 
     dtype: DType
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Struct(Type):
     """A struct or model: `declaration` compares by identity; `fields` are the resolved types of
     its fields in order, None for a struct that contains itself (ask the checker)."""
@@ -110,7 +110,7 @@ class Struct(Type):
     fields: tuple[Type, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Enum(Type):
     """`variants[i]` are the payload types of variant i. When `recursive`, `variants` is empty
     and payloads are found through the checker (`payloads_of`); values are boxed."""
@@ -121,7 +121,7 @@ class Enum(Type):
     recursive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Closure(Type):
     """A known function: `function` (compares by identity) and what it captured, by name order.
 
@@ -133,14 +133,14 @@ class Closure(Type):
     captured: tuple[Type, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Closures(Type):
     """One of several known functions, chosen at run time by a tag."""
 
     options: tuple[Closure, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function(Type):
     """A written `fn(A, B) -> C`; bare `fn` has parameters None."""
 
@@ -148,7 +148,7 @@ class Function(Type):
     result: Type | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter(Type):
     """A generic type name while its function is checked once for all types, known by `key`."""
 
@@ -156,7 +156,7 @@ class Parameter(Type):
     key: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GenericTensor(Type):
     """`T[N]` with a generic dtype `T`, while its function is checked once for all dtypes."""
 
@@ -164,33 +164,33 @@ class GenericTensor(Type):
     shape: tuple[Dim, ...]
 
 
-@dataclass(eq=False, slots=True)
+@record(frozen=False, eq=False)
 class Variable(Type):
     """A type that inference has not found yet (the element of `[]`); `bound` when it has."""
 
     bound: Type | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Module(Type):
     """An imported module used as a value: only its members can be taken."""
 
     module: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TypeValue(Type):
     """A type name used as a value: a constructor, or a dtype argument."""
 
     type: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Never(Type):
     """The type of `return`, `break` and calls that do not come back; joins with everything."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Broken(Type):
     """The type of what an error has been reported about; everything accepts it silently."""
 

@@ -19,11 +19,11 @@ M. Innes, "Don't Unroll Adjoint: Differentiating SSA-Form Programs", 2018.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from charl.core.clone import copy_function
 from charl.core.ir import Block, Function, Program, Statement, Value
 from charl.diagnostics.diagnostic import CharlError, Diagnostic
+from charl.records import record
 from charl.transform.autodiff import branch, calls, loops, scan, sweep, warn
 from charl.transform.autodiff.accumulate import Emitter
 from charl.transform.autodiff.activity import Activity
@@ -88,7 +88,7 @@ def callees_first(program: Program) -> list[str]:
 # --- Expanding -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """A block around the place being rewritten, and its statement that the place is in."""
 

@@ -13,10 +13,10 @@ differentiation tool", ACM TOMS 39(3), 2013, section 4.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 
 from charl.core.ir import Block, Function, Statement, Value
+from charl.records import field, record
 from charl.types.dtypes import DType
 from charl.types.types import Box, List, Tensor, Type
 
@@ -59,7 +59,7 @@ class Way(Enum):
 Question = tuple[Way, str, Mask]
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Activity:
     """Answers for one program; `forget` after a function has been rewritten."""
 

@@ -13,11 +13,11 @@ that it sees from outside, and yields it as it was when it has nothing to add.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from charl.core.builder import Builder
 from charl.core.clone import defined_symbols, free_values
 from charl.core.ir import Block, Statement, Value
+from charl.records import field, record
 from charl.transform.autodiff.residual import close
 from charl.transform.autodiff.sizes import sizes_from, zeros
 from charl.transform.autodiff.state import Differentiation
@@ -52,7 +52,7 @@ def reverse_if(sweep: Sweep, statement: Statement) -> None:
     sweep.cotangents.update(zip(changed, results))
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class BranchStore:
     """Values of a branch are further results of the `if`."""
 

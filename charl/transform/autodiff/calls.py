@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from charl.core.builder import Builder
 from charl.core.clone import Renaming, copy_function, defined_symbols
 from charl.core.ir import Block, Function, Statement, Value
 from charl.diagnostics.diagnostic import Diagnostic, error
+from charl.records import field, record
 from charl.source import Span
 from charl.transform.autodiff.accumulate import Emitter
 from charl.transform.autodiff.activity import Mask, is_differentiable
@@ -44,7 +44,7 @@ RANDOM = {
 }
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Derivative:
     """Backward takes the arguments at `given`, the results at `returned`, then `residuals`: values
     of the forward function that it returns further, in one box when `boxed`; last the cotangents.
@@ -88,7 +88,7 @@ def reverse_call(sweep: Sweep, statement: Statement) -> None:
         sweep.accumulate(statement.operands[i], result)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Augmented:
     """How a call has been rewritten, for a second gradient that needs the same of it."""
 
@@ -251,7 +251,7 @@ def make_backward(state: Differentiation, derivative: Derivative, wanted: Mask) 
     return Function(derivative.backward, closed, shown, forward.span)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class FunctionStore:
     """Values of a function reach its reverse as arguments, as further results, or in a box."""
 

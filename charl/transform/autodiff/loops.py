@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from charl.core.builder import Builder
 from charl.core.clone import defined_symbols, free_values
 from charl.core.ir import Block, Statement, Value
+from charl.records import field, record
 from charl.transform.autodiff.activity import carried
 from charl.transform.autodiff.residual import Given, close
 from charl.transform.autodiff.sizes import sizes_from, zeros
@@ -160,7 +160,7 @@ def carry(statement: Statement, initial: Value, parameter: Value) -> Value:
 # --- Keeping values per iteration ----------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class LoopStore:
     """Values of a loop's body stand in a stack or list, at the number of the iteration.
 

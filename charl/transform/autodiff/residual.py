@@ -16,13 +16,13 @@ value brings along as a bare size is kept as an integer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from charl.core.builder import Builder
 from charl.core.clone import Renaming, free_values, paste
 from charl.core.ir import Block, Statement, Value
 from charl.core.op import Effect
+from charl.records import field, record
 from charl.transform.autodiff.sizes import move_sizes, sizes_missing
 from charl.transform.autodiff.sweep import defined_in
 from charl.types.dims import Dim, Symbol
@@ -100,7 +100,7 @@ def is_pure(statement: Statement) -> bool:
 # --- Keeping or recomputing ----------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Plan:
     """Values to keep (parameters first), statements to repeat, and given values in use."""
 

@@ -13,11 +13,10 @@ an associative f is a scan of Jacobians, which are quadratic in the size of an e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from charl.core.builder import Builder
 from charl.core.clone import Renaming, paste
 from charl.core.ir import Block, Statement, Value
+from charl.records import field, record
 from charl.transform.autodiff.accumulate import Emitter, total
 from charl.transform.autodiff.residual import prune
 from charl.transform.autodiff.sweep import Sweep
@@ -51,7 +50,7 @@ def reverse_scan(sweep: Sweep, statement: Statement) -> None:
         sweep.accumulate(xs[j], cotangent)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Step:
     """What the steps of one reverse share: the operands that are active, the sums they carry."""
 

@@ -7,11 +7,11 @@ belongs to one block; a second gradient through the same statement finds them th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from charl.core.ir import Function, Statement, Value
 from charl.diagnostics.diagnostic import Diagnostic
+from charl.records import field, record
 from charl.transform.autodiff.activity import Activity, Mask
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Rule = Callable[["Sweep", Statement], None]
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Differentiation:
     functions: dict[str, Function]
     rules: Mapping[str, Rule]

@@ -12,10 +12,10 @@ carries it. So a sweep asks its `outer` for the running cotangent of a value tha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from charl.core.ir import Block, Statement, Value
+from charl.records import field, record
 from charl.transform.autodiff.accumulate import Emitter, add_into
 from charl.transform.autodiff.masks import covers, guarded, mask_of
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Outer = Callable[[Value], Value | None]
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Sweep:
     """`own` are the values defined by the swept block, None when every value is; `forward` is the
     block being walked: rules that rewrite a statement put what it needs before it there."""
