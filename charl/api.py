@@ -16,18 +16,20 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from os import PathLike, fspath
 from typing import Any
 
 from charl import driver
 from charl.check.declarations import Function, Struct, Variant
+from charl.check.incremental import Passed
 from charl.check.tree import Variable
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
 from charl.diagnostics.render import render
 from charl.diagnostics.suggest import nearest
 from charl.kept import Compiled, Kept
-from charl.python_values import Leaves, Unsuited, to_charl, to_python
+from charl.python_values import Binder, Leaves, Unsuited, Value, to_charl, to_python
 from charl.records import record
 from charl.source import Source, Span
 from charl.syntax import ast
@@ -77,6 +79,7 @@ class Program:
     def __init__(self, name: str, kept: Kept) -> None:
         self._name, self._kept = name, kept
         self._callees: dict[str, Callee] = {}
+        self._methods: dict[str, Callee] = {}
 
     def __repr__(self) -> str:
         return f"<charl program {self._name}>"
@@ -90,14 +93,23 @@ class Program:
         entry = None if name.startswith("_") else self._kept.checker.names.get(name)
         match entry:
             case Variable():
-                return to_python(entry.type, self._kept.values[entry])
+                return to_python(entry.type, self._kept.values[entry], self._bind)
             case Variant() if not entry.enum.variants[entry.index].payload:
                 type, leaves, _ = self._kept.run(Source("<python>", name), sys.stdout)
-                return to_python(type, leaves)
+                return to_python(type, leaves, self._bind)
             case Function() | Struct() | Variant():
-                self._callees[name] = Callee(self._kept, name, entry)
-                return self._callees[name]
+                annotations = self._kept.checker.annotations(entry)
+                callee = Callee(self._kept, name, annotations, self._bind)
+                callee.__doc__ = documentation(entry)
+                self._callees[name] = callee
+                return callee
         raise MissingName(self._missing(name))
+
+    def _bind(self, value: Value, method: str) -> Callable[..., Any]:
+        """A value that can be called, or its method."""
+        if method not in self._methods:
+            self._methods[method] = Callee(self._kept, method, {}, self._bind)
+        return partial(self._methods[method].call, value)
 
     def _missing(self, name: str) -> Diagnostic:
         guess = nearest(name, dir(self))
@@ -114,6 +126,9 @@ class Argument:
     leaves: Leaves
 
 
+# What stands for the name of the value whose method is called.
+RECEIVER = "."
+
 # What a compiled call is found by: the name and type of each argument.
 Key = tuple[tuple[str | None, Type], ...]
 
@@ -121,25 +136,31 @@ Key = tuple[tuple[str | None, Type], ...]
 class Callee:
     """A function, struct, model or enum variant of a program: call it with Python values."""
 
-    def __init__(self, kept: Kept, name: str, entry: Function | Struct | Variant) -> None:
-        self._kept = kept
-        self._annotations = kept.checker.annotations(entry)
+    def __init__(
+        self, kept: Kept, name: str, annotations: dict[str, Type | None], bind: Binder
+    ) -> None:
+        self._kept, self._bind, self._annotations = kept, bind, annotations
         self._compiled: dict[Key, Compiled] = {}
         self._shapes: Counter[Key] = Counter()
         self.__name__ = name
-        self.__doc__ = documentation(entry)
 
     def __repr__(self) -> str:
         return f"<charl {self.__name__}>"
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.call(None, *arguments, **named)
+
+    def call(self, receiver: Value | None, /, *arguments: Any, **named: Any) -> Any:
+        """Calls the function, or this method of `receiver`. Raises Error."""
         try:
             given = self._arguments(arguments, named)
+            if receiver is not None:
+                given.insert(0, Argument(RECEIVER, *to_charl(receiver)))
             key = tuple((argument.name, argument.type) for argument in given)
             type, result = self._run(key, [argument.leaves for argument in given])
         except CharlError as problem:
             raise Error(*problem.diagnostics) from None
-        return to_python(type, result)
+        return to_python(type, result, self._bind)
 
     def _run(self, key: Key, leaves: Sequence[Leaves]) -> tuple[Type, Leaves]:
         compiled = self._version(key)
@@ -206,24 +227,28 @@ def expect_dtype(type: Type, wanted: Type | None) -> None:
         raise Unsuited(reason, f'convert it: array.astype("{wanted.dtype}")')
 
 
-def call_of(
-    name: str, key: Key
-) -> tuple[ast.Identifier, list[tuple[ast.Identifier | None, Span, Type]]]:
+def call_of(name: str, key: Key) -> tuple[ast.Identifier, list[Passed], Passed | None]:
     """A call as the checker takes it. Its text, which errors show, has types for values:
-    `predict(float32[5, 784], epochs: int)`."""
-    parts = [(f"{label}: " if label else "", types.show(type)) for label, type in key]
-    text = f"{name}({', '.join(label + shown for label, shown in parts)})"
-    source = Source("<python>", text)
-    arguments: list[tuple[ast.Identifier | None, Span, Type]] = []
-    start = len(name) + 1
-    for (label, type), (prefix, shown) in zip(key, parts):
+    `predict(float32[5, 784], epochs: int)`, `Net.forward(float32[5, 784])`."""
+    receiver = key[0][1] if key and key[0][0] == RECEIVER else None
+    arguments = key if receiver is None else key[1:]
+    parts = [(f"{label}: " if label else "", types.show(type)) for label, type in arguments]
+    owner = "" if receiver is None else types.show(receiver)
+    head = f"{owner}.{name}" if owner and name else owner or name
+    source = Source("<python>", f"{head}({', '.join(label + shown for label, shown in parts)})")
+    passed: list[Passed] = []
+    start = len(head) + 1
+    for (label, type), (prefix, shown) in zip(arguments, parts):
         place = start + len(prefix)
         identifier = None
         if label is not None:
             identifier = ast.Identifier(Span(source, start, start + len(label)), label)
-        arguments.append((identifier, Span(source, place, place + len(shown)), type))
+        passed.append(Passed(identifier, Span(source, place, place + len(shown)), type))
         start = place + len(shown) + len(", ")
-    return ast.Identifier(Span(source, 0, len(name)), name), arguments
+    callee = ast.Identifier(Span(source, len(head) - len(name), len(head)), name)
+    if receiver is None:
+        return callee, passed, None
+    return callee, passed, Passed(None, Span(source, 0, len(owner)), receiver)
 
 
 def without_shape(type: Type) -> Type:

@@ -11,7 +11,7 @@ that the function's parameter asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,30 +35,44 @@ class Unsuited(Exception):
         self.reason, self.help = reason, help
 
 
+# What makes a method of a value, or the value itself (the empty name), callable from Python.
+Binder = Callable[["Value", str], Callable[..., Any]]
+
+
 class Value:
     """A Charl value that Python has no type for: a struct or model, an enum, a function.
 
-    Fields of structs are attributes; an enum has its `variant`, and its payload by index. Passed to
-    a function of the same file it is the value it was. It cannot be changed.
+    Fields and methods are attributes; a function or model is called; an enum has its `variant`, and
+    its payload by index. Passed to a function of the same file it is the value it was. It cannot be
+    changed.
     """
 
-    __slots__ = ("_leaves", "_type")
+    __slots__ = ("_bind", "_leaves", "_type")
 
-    def __init__(self, type: Type, leaves: Leaves) -> None:
-        self._type, self._leaves = type, leaves
+    def __init__(self, type: Type, leaves: Leaves, bind: Binder) -> None:
+        self._type, self._leaves, self._bind = type, leaves, bind
 
     def __repr__(self) -> str:
         return shown(self._type, self._leaves)
 
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._bind(self, "")(*arguments, **named)
+
     def __dir__(self) -> list[str]:
-        names = self._type.declaration.field_names if isinstance(self._type, Struct) else ()
-        return [*super().__dir__(), *names]
+        return [*super().__dir__(), *self._field_names(), *self._method_names()]
+
+    def _field_names(self) -> Sequence[str]:
+        return self._type.declaration.field_names if isinstance(self._type, Struct) else ()
+
+    def _method_names(self) -> Sequence[str]:
+        return (*self._type.declaration.methods,) if isinstance(self._type, Struct | Enum) else ()
 
     def __getattr__(self, name: str) -> Any:
-        if isinstance(self._type, Struct) and name in self._type.declaration.field_names:
-            index = self._type.declaration.field_names.index(name)
-            return list(self._items())[index]
-        raise AttributeError(f"this {types.show(self._type)} has no field `{name}`")
+        if name in self._field_names():
+            return list(self._items())[self._field_names().index(name)]
+        if name in self._method_names():
+            return self._bind(self, name)
+        raise AttributeError(f"this {types.show(self._type)} has no field or method `{name}`")
 
     def __getitem__(self, index: int) -> Any:
         return list(self._items())[index]
@@ -96,7 +110,7 @@ class Value:
             leaves, start = leaves[0], 1
         for part in parts:
             stop = start + len(leaves_of(part))
-            yield to_python(part, leaves[start:stop])
+            yield to_python(part, leaves[start:stop], self._bind)
             start = stop
 
 
@@ -105,8 +119,8 @@ def shown(type: Type, leaves: Leaves) -> str:
     return show(*leaves, layout=layout_of(type, Boxes()))
 
 
-def to_python(type: Type, leaves: Leaves) -> Any:
-    """The Python value of a Charl one."""
+def to_python(type: Type, leaves: Leaves, bind: Binder) -> Any:
+    """The Python value of a Charl one; `bind` makes its functions callable."""
     match resolved(type):
         case Tensor(_, shape):
             leaf = leaves[0]
@@ -114,26 +128,25 @@ def to_python(type: Type, leaves: Leaves) -> Any:
         case types.String():
             return leaves[0]
         case Tuple(items):
-            return tuple(_parts(items, leaves))
+            return tuple(_parts(items, leaves, bind))
         case Array() as array:
-            return list(_parts(parts_of(array), leaves))
+            return list(_parts(parts_of(array), leaves, bind))
         case Range():
             return range(*leaves)
         case List(element):
-            count = len(leaves_of(element))
-            length = len(leaves[0])
-            return [
-                to_python(element, tuple(xs[i] for xs in leaves[:count])) for i in range(length)
-            ]
+            # An element without leaves is stored as a list of bools, for the length.
+            columns, length = leaves[: len(leaves_of(element))], len(leaves[0])
+            rows = (tuple(column[i] for column in columns) for i in range(length))
+            return [to_python(element, row, bind) for row in rows]
         case other:
-            return Value(other, leaves)
+            return Value(other, leaves, bind)
 
 
-def _parts(items: Sequence[Type], leaves: Leaves) -> Iterator[Any]:
+def _parts(items: Sequence[Type], leaves: Leaves, bind: Binder) -> Iterator[Any]:
     start = 0
     for item in items:
         stop = start + len(leaves_of(item))
-        yield to_python(item, leaves[start:stop])
+        yield to_python(item, leaves[start:stop], bind)
         start = stop
 
 

@@ -32,11 +32,20 @@ from charl.check.program import (
 )
 from charl.check.signatures import parameter_name, signature_of
 from charl.diagnostics.diagnostic import CharlError, Diagnostic
-from charl.records import fields
+from charl.records import fields, record
 from charl.source import Source, Span
 from charl.syntax import ast
 from charl.syntax.parser import parse
 from charl.types.types import INT, UNIT, Type
+
+
+@record
+class Passed:
+    """An argument known by its type: `label` is its name in the call, `span` where errors point."""
+
+    label: ast.Identifier | None
+    span: Span
+    type: Type
 
 
 class Incremental:
@@ -71,22 +80,29 @@ class Incremental:
             raise
 
     def check_call(
-        self, name: ast.Identifier, arguments: Sequence[tuple[ast.Identifier | None, Span, Type]]
+        self, name: ast.Identifier, passed: Sequence[Passed], receiver: Passed | None = None
     ) -> tree.Chunk:
-        """A call of a function of the module, whose arguments are the chunk's parameters: each a
-        name or None, the span that errors point at, and a type. Defines nothing."""
-        source = name.span.source
+        """A call of a function of the module; with a receiver, of its method of that name, or of
+        itself when the name is empty. Receiver and arguments are the chunk's parameters, in this
+        order. Defines nothing."""
         self._start()
-        variables = [tree.Variable(f"argument{i}", t, s) for i, (_, s, t) in enumerate(arguments)]
-        passed = tuple(
-            ast.Argument(span, label, Checked(span, tree.Read(span, type, variable)))
-            for (label, span, type), variable in zip(arguments, variables)
-        )
+        given = passed if receiver is None else (receiver, *passed)
+        variables = [tree.Variable(f"argument{i}", p.type, p.span) for i, p in enumerate(given)]
+        reads: list[ast.Expr] = [
+            Checked(p.span, tree.Read(p.span, p.type, variable))
+            for p, variable in zip(given, variables)
+        ]
+        callee: ast.Expr = ast.Name(name.span, name.name)
+        if receiver is not None:
+            callee = reads.pop(0)
+            if name.name:
+                callee = ast.Field(name.span, callee, name)
+        arguments = [ast.Argument(p.span, p.label, read) for p, read in zip(passed, reads)]
+        source = name.span.source
         whole = Span(source, 0, len(source.text))
-        call = ast.Call(whole, ast.Name(name.span, name.name), passed)
+        call = ast.ExprStatement(whole, ast.Call(whole, callee, tuple(arguments)))
         try:
-            syntax = ast.Module(whole, (ast.ExprStatement(whole, call),))
-            return self._checked(source, syntax, variables)
+            return self._checked(source, ast.Module(whole, (call,)), variables)
         except CharlError:
             self.forget()
             raise

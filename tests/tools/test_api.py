@@ -32,6 +32,11 @@ struct Point { x: float32, y: float32 }
 fn length(p: Point) -> float32 { sqrt(p.x * p.x + p.y * p.y) }
 fn mirrored(p: Point) -> Point { Point(x: -p.x, y: p.y) }
 
+struct Counter {
+    start: int
+    fn plus(by: int) -> int { start + by }
+}
+
 enum Shape { Circle(float), Square(side: float), Nothing }
 fn area(s: Shape) -> float { match s { Circle(r) => 3 * r * r, Square(a) => a * a, _ => 0.0 } }
 
@@ -124,7 +129,7 @@ def test_structs(m: Program) -> None:
     assert m.length(p) == 5.0
     assert repr(m.mirrored(p)) == "Point(x: -3.0, y: 4.0)"
     assert "x" in dir(p)
-    with pytest.raises(AttributeError, match="no field `z`"):
+    with pytest.raises(AttributeError, match="no field or method `z`"):
         _ = p.z
 
 
@@ -145,6 +150,18 @@ def test_models_and_functions_come_back_and_go_in(m: Program) -> None:
     net = m.Net(seed=1)
     assert m.forward(net, ones(5, 3)).shape == (5, 2)
     assert m.apply(m.adder(3), 4) == 7
+
+
+def test_models_and_functions_are_called(m: Program) -> None:
+    net = m.Net(seed=1)
+    x = ones(5, 3)
+    np.testing.assert_array_equal(net(x), m.forward(net, x))
+    assert m.adder(3)(4) == 7
+    assert m.Counter(start=3).plus(by=2) == 5 and m.Counter(4).plus(2) == 6
+    problem = error(lambda: net(ones(5, 4)))
+    assert "in `forward` at <python>:1:1" in str(problem)
+    assert "Counter.plus(string)" in str(error(lambda: m.Counter(4).plus("a")))
+    assert "cannot be called" in str(error(lambda: m.Point(x=1, y=2)(3)))
 
 
 def test_many_shapes_share_one_version(m: Program) -> None:

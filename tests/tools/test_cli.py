@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -30,12 +29,13 @@ def charl(*words: str, stdin: str = "", **environment: str) -> subprocess.Comple
 
 
 def test_the_version_is_quick_and_loads_nothing_heavy() -> None:
-    # The best of several: the machine may be busy with other tests.
+    # Processor time, and the best of several: the machine may be busy with other tests.
     times = []
     for _ in range(8):
-        start = time.perf_counter()
+        start = os.times()
         done = charl("--version")
-        times.append(time.perf_counter() - start)
+        stop = os.times()
+        times.append(sum(stop[2:4]) - sum(start[2:4]))  # of children, user and system
     assert done.stdout.startswith("charl ") and done.returncode == 0
     assert min(times) < 0.1
     probe = (
