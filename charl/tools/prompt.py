@@ -19,6 +19,7 @@ from charl.tools.highlight import KEYWORDS, TYPES, CharlLexer
 
 PROMPT = "> "
 CONTINUATION = ". "
+INDENT = "    "
 
 
 class Names(Protocol):
@@ -93,13 +94,23 @@ def bindings(is_complete: Callable[[str], bool]) -> KeyBindings:
     def new_line(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
+    @keys.add("}")
+    @keys.add(")")
+    @keys.add("]")
+    def close(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        before = buffer.document.current_line_before_cursor
+        if before.endswith(INDENT) and not before.strip():
+            buffer.delete_before_cursor(len(INDENT))
+        buffer.insert_text(event.data)
+
     return keys
 
 
 def indentation(line: str) -> str:
     """The indentation of the line after this one."""
     own = line[: len(line) - len(line.lstrip())]
-    return own + "    " * line.rstrip().endswith(("{", "(", "["))
+    return own + INDENT * line.rstrip().endswith(("{", "(", "["))
 
 
 def history() -> History:

@@ -44,6 +44,11 @@ def test_enter_sends_a_complete_entry_and_continues_another(state: Path) -> None
     assert "+a" in (state / "charl" / "history").read_text().split("\n")
 
 
+def test_a_closing_bracket_steps_back() -> None:
+    assert typed("f(\r1,\r2\r)\r") == ["f(\n    1,\n    2\n)"]
+    assert typed("f(  )\r") == ["f(  )"]
+
+
 def test_an_empty_line_sends_what_stands_there() -> None:
     assert typed("f(\r\r") == ["f(\n    "]
 
