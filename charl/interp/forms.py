@@ -14,6 +14,7 @@ variable is the only owner. A view's data belong to its base, so arrays with a b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,18 @@ for _name, _sign in _COMPARISONS.items():
     for _kind in ("int", "float64", "bool"):
         TEMPLATES[_name, _kind] = f"{{0}} {_sign} {{1}}"
     TEMPLATES[_name, "narrow"] = f"bool({{0}} {_sign} {{1}})"
+
+# Functions of the math module and where they raise no exception; elsewhere the op says what IEEE
+# says. NaN lies outside every range.
+GUARDED: dict[str, tuple[Callable[[float], float], str]] = {
+    "exp": (math.exp, "{0} < 709.0"),
+    "log": (math.log, "{0} > 0.0"),
+    "log1p": (math.log1p, "{0} > -1.0"),
+    "sqrt": (math.sqrt, "{0} >= 0.0"),
+    "sin": (math.sin, "-1e9 < {0} < 1e9"),
+    "cos": (math.cos, "-1e9 < {0} < 1e9"),
+    "tanh": (math.tanh, "-1e9 < {0} < 1e9"),
+}
 
 # The sizes of tensors, lists and strings: more than any memory holds, far from overflowing.
 SIZES: Interval = (0, 1 << 48)
@@ -126,6 +139,11 @@ def scalar_form(e: Emitter, s: Statement) -> bool:
         fallback = e.evaluation(s)
         a, b = operands
         e.assign(s, f"{a} / {b} if {b} else {fallback}({a}, {b})")
+        return True
+    if kind == "float64" and name in GUARDED:
+        function, test = GUARDED[name]
+        fast, (x,) = e.surroundings.keep(function, name), operands
+        e.assign(s, f"{fast}({x}) if {test.format(x)} else {e.evaluation(s)}({x})")
         return True
     template = TEMPLATES.get((name, kind))
     if template is None:
