@@ -21,6 +21,7 @@ statement each line came from, and `faults.py` reads the line numbers of a Pytho
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
@@ -47,6 +48,8 @@ from charl.types.types import List, Tensor, Type
 # Arrays smaller than this (bytes) are not worth a look at who owns them before arithmetic.
 WORTH_REUSING = 1 << 16
 COMMUTATIVE = {"add", "mul"}
+# What may stand as a condition: it cannot fail.
+CONDITIONS = {"eq", "ne", "lt", "le", "gt", "ge", "not", "and", "or"}
 
 
 class Surroundings(Protocol):
@@ -85,6 +88,7 @@ class Emitter:
         self.statements: list[Statement | None] = []
         self.indent = 0
         self.intervals = Intervals()
+        self.uses = use_counts(function.body)
         self.constants: dict[Value, Any] = {}
         elided = elide(function)
         self.views = elided.views
@@ -279,8 +283,25 @@ class Emitter:
 
     # --- Control ---------------------------------------------------------------------------------
 
+    def condition(self, value: Value) -> str:
+        """The expression of a condition: a comparison that stands on the last line and serves
+        nothing else is taken from there."""
+        name = self.reference(value)
+        made = self.statements[-1]
+        before = f"{' ' * self.indent}{name} = "
+        if (
+            made is None
+            or made.op.name not in CONDITIONS
+            or made.results[0] is not value
+            or self.uses[value] != 1
+            or not self.lines[-1].startswith(before)
+        ):
+            return name
+        self.statements.pop()
+        return f"({self.lines.pop().removeprefix(before)})"
+
     def if_(self, statement: Statement) -> None:
-        condition = self.reference(statement.operands[0])
+        condition = self.condition(statement.operands[0])
         then, otherwise = statement.blocks
         start = len(self.lines)
         self.put(f"if {condition}:", statement)
@@ -322,7 +343,7 @@ class Emitter:
         self.put("while True:", statement)
         self.indent += 1
         self.block(condition)
-        self.put(f"if not {self.reference(condition.results[0])}: break", statement)
+        self.put(f"if not {self.condition(condition.results[0])}: break", statement)
         self.indent -= 1
         self.nested(body, statement)
         self.moves(self.plan.exits[statement], statement)
@@ -350,8 +371,9 @@ class Emitter:
         self.put(f"{targets}= {run}({combine}{operands})", statement)
 
     def check(self, statement: Statement) -> None:
-        condition, *shown = (self.reference(v) for v in statement.operands)
+        shown = [self.reference(v) for v in statement.operands[1:]]
         report = self.surroundings.keep(reporter(statement), "failed")
+        condition = self.condition(statement.operands[0])
         self.put(f"if not {condition}: {report}({', '.join(shown)})", statement)
 
     def fail(self, statement: Statement) -> None:
@@ -376,6 +398,16 @@ _CONTROL: dict[str, Callable[[Emitter, Statement], None]] = {
     "fail": Emitter.fail,
     "ensure_shape": Emitter.ensure_shape,
 }
+
+
+def use_counts(body: Block) -> Counter[Value]:
+    """How often each value is an operand or a result of a block."""
+    counts = Counter(body.results)
+    for statement in body.walk():
+        counts.update(statement.operands)
+        for block in statement.blocks:
+            counts.update(block.results)
+    return counts
 
 
 def owned(variable: str, type: Type) -> str:
