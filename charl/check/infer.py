@@ -85,7 +85,10 @@ def final(type: Type) -> Type:
 def default_dtype(dtype: DType | DTypeVariable) -> DType:
     """The dtype itself, or what a literal becomes when nothing asks: float64 or int64."""
     if isinstance(dtype, DTypeVariable):
-        dtype.bound = dtype.default or (dtypes.FLOAT64 if dtype.float_only else dtypes.INT64)
+        default = dtype.default
+        if default is not None and dtype.float_only and not default.is_float:
+            default = dtypes.FLOAT32  # a tensor of integers, used where only floats can be
+        dtype.bound = default or (dtypes.FLOAT64 if dtype.float_only else dtypes.INT64)
         return dtype.bound if isinstance(dtype.bound, DType) else default_dtype(dtype.bound)
     return dtype
 
