@@ -60,7 +60,14 @@ def _apply(f: Lowering, expr: tree.Apply) -> Structured:
     if expr.op.name.startswith("list_"):
         return lower_list_op(f, expr)
     operands = _unstretched(expr.op, expr.operands)
-    leaves = [value.single for value in f.values(operands)]
+    # All are computed before any is stretched: its new size may be that of a later operand.
+    values = f.values([o.value if isinstance(o, tree.Stretch) else o for o in operands])
+    leaves = [
+        _broadcast(f, value.single, operand.type)
+        if isinstance(operand, tree.Stretch)
+        else value.single
+        for operand, value in zip(operands, values)
+    ]
     attributes = {k: _attribute(f, a) for k, a in expr.attributes.items()}
     return Structured(expr.type, f.emit(expr.op, leaves, attributes, leaves_of(expr.type)))
 
@@ -90,14 +97,20 @@ def _scalar_inside(operand: tree.Expr) -> tree.Expr | None:
 
 @lowers(tree.Stretch)
 def _stretch(f: Lowering, expr: tree.Stretch) -> Structured:
-    value, type = f.scalar(expr.value), f.sizes.type(expr.type)
+    return Structured(expr.type, (_broadcast(f, f.scalar(expr.value), expr.type),))
+
+
+def _broadcast(f: Lowering, value: Value, wanted: Type) -> Value:
+    """The value stretched to a shape: trailing axes align."""
+    type = f.sizes.type(wanted)
     assert isinstance(type, Tensor) and isinstance(value.type, Tensor)
     if value.type.shape == type.shape:
-        return Structured(expr.type, (value,))
+        return value
     missing = len(type.shape) - len(value.type.shape)
     axes = tuple(range(missing, len(type.shape)))
     sizes = [f.size(dim) for dim in type.shape]
-    return Structured(expr.type, f.emit("broadcast", (value, *sizes), {"axes": axes}, (type,)))
+    (result,) = f.emit("broadcast", (value, *sizes), {"axes": axes}, (type,))
+    return result
 
 
 @lowers(tree.EnsureShape)
