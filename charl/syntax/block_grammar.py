@@ -179,6 +179,8 @@ class BlockGrammar(ExpressionGrammar):
         return ()
 
     def report_unclosed_brace(self, opening: Token, position: int) -> None:
+        if self.reported_at == self.position:
+            return
         place = Span(self.source, self.stop, self.stop)
         secondary = [Label(self.token_span(opening), "opened here")]
         suspect = self.misplaced_brace(position)

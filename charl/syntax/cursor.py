@@ -97,7 +97,7 @@ class Cursor:
         self.reported_at = -1  # the position of the token last reported
         self.incomplete = False  # the first error was that the source ends
         self.docs_taken: set[int] = set()  # starts of the `///` comments that became docs
-        self.bracket_table: dict[int, Bracket] = {}  # filled when first needed
+        self.bracket_table: dict[int, Bracket] | None = None  # made when first needed
         self.first_comment = 0  # comments before this one precede `stop`
 
     # --- Reading ---
@@ -148,7 +148,7 @@ class Cursor:
 
     def bracket(self, position: int) -> Bracket:
         """The bracket that opens at this position of the tokens."""
-        if not self.bracket_table:
+        if self.bracket_table is None:
             self.bracket_table = find_brackets(self.tokens)
         return self.bracket_table.get(position, Bracket(len(self.tokens) - 1, "", closed=False))
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from charl.diagnostics.diagnostic import Diagnostic, Label, error
+from charl.diagnostics.diagnostic import Diagnostic, error
 from charl.source import Source, Span
 from charl.syntax import tokens as t
 from charl.syntax.ast import Comment
@@ -95,7 +95,16 @@ class _Lexer:
     `holes` has, for each open hole, [start, braces open in it, other brackets open in it].
     """
 
-    __slots__ = ("comments", "diagnostics", "holes", "newline", "source", "text", "tokens")
+    __slots__ = (
+        "comments",
+        "diagnostics",
+        "holes",
+        "newline",
+        "silent_until",
+        "source",
+        "text",
+        "tokens",
+    )
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -104,6 +113,7 @@ class _Lexer:
         self.comments: list[Comment] = []
         self.diagnostics: list[Diagnostic] = []
         self.holes: list[list[int]] = []
+        self.silent_until = 0  # up to here a stray character has been reported
         self.newline = True  # a newline has been passed since the last token
 
     def run(self) -> None:
@@ -111,7 +121,13 @@ class _Lexer:
         match_at, text, append, holes = PATTERN.match, self.text, self.tokens.append, self.holes
         new, keywords, name = tuple.__new__, t.KEYWORDS, t.NAME
         position = 1 if text.startswith("\ufeff") else 0
+        checkpoint = MAX_TOKENS  # a position that cannot be passed with fewer tokens
         while True:
+            if position > checkpoint:
+                checkpoint = position + MAX_TOKENS - len(self.tokens)
+                if checkpoint <= position:
+                    self.too_large(position)
+                    return
             match = match_at(text, position)
             assert match is not None, "PATTERN matches at every position"
             kind = match.lastgroup
@@ -143,17 +159,13 @@ class _Lexer:
                 position = self.rare(kind, start, position)
 
     def finish(self, stop: int) -> None:
-        if len(self.tokens) > MAX_TOKENS:
-            self.too_large(self.tokens[MAX_TOKENS])
-        elif self.holes:
+        if self.holes:
             self.unclosed_hole(stop)
         self.add(t.END, stop, stop)
 
     def rare(self, kind: str, start: int, stop: int) -> int:
         """The less frequent kinds. Returns where to go on."""
         text = self.text
-        if len(self.tokens) > MAX_TOKENS:
-            return len(text)  # `finish` says so; a check at every token would cost
         match kind:
             case "int" | "float":
                 self.add(t.INT if kind == "int" else t.FLOAT, start, stop)
@@ -430,7 +442,8 @@ class _Lexer:
         shown = text[:20] if plain is None else first
         if not first.isprintable():
             shown = f"U+{ord(first):04X}"
-        if not self.error_on_line(start):
+        if start >= self.silent_until:  # one report per line is enough
+            self.silent_until = self.skip_line(start)
             self.report(
                 error(
                     "E0100",
@@ -440,24 +453,19 @@ class _Lexer:
                     helps=helps,
                 )
             )
-        self.add(t.ERROR, start, stop)
+        if not self.tokens or self.tokens[-1].kind != t.ERROR:
+            self.add(t.ERROR, start, stop)
         return stop
 
-    def error_on_line(self, position: int) -> bool:
-        """Whether the line has a reported stray character already: one per line is enough."""
-        if not self.diagnostics or self.diagnostics[-1].primary is None:
-            return False
-        last: Label = self.diagnostics[-1].primary
-        return "\n" not in self.text[last.span.start : position]
-
-    def too_large(self, token: Token) -> None:
-        self.tokens.clear()  # no tree is worth making
-        self.diagnostics.append(
+    def too_large(self, position: int) -> None:
+        """Give up: so many tokens would take minutes and gigabytes."""
+        self.tokens[:] = [Token(t.END, "", position, position, True)]
+        self.diagnostics[:] = [
             error(
                 "E0109",
                 "this file is too large to compile",
-                self.span(token.start, token.stop),
-                f"more than {MAX_TOKENS:,} words and marks",
+                self.span(position, position),
+                f"more than {MAX_TOKENS:,} words and marks before this place",
                 helps=("load large tables from a data file",),
             )
-        )
+        ]
