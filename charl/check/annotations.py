@@ -1,9 +1,8 @@
-"""Written types: from `ast.TypeExpr` to `Type`, and matching them against argument types.
+"""Written types: from `ast.TypeExpr` to `Type`.
 
 In a signature a dimension name that is not otherwise bound is generic: it becomes a rigid symbol of
-the signature. `match` then compares an annotation with the type of an argument and finds what each
-generic name stands for: names that occur alone bind first, and a polynomial with one unknown is
-solved for it; everything else is compared afterwards (by `coerce`).
+the signature, which a call binds (see `bindings`). A declared struct or enum with arguments is
+made once for each tuple of arguments.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from charl.check import tree
+from charl.check.bindings import REST
 from charl.check.declarations import (
     Alias,
     Entry,
@@ -23,7 +23,13 @@ from charl.check.declarations import (
 )
 from charl.check.dispatch import HOOKS
 from charl.check.frame import Frame
-from charl.check.infer import resolve
+from charl.check.generics import (
+    as_type,
+    declaring_frame,
+    generic_entries,
+    generic_kinds,
+    is_recursive,
+)
 from charl.check.known import known_dim
 from charl.diagnostics.suggest import nearest
 from charl.records import field, record
@@ -34,9 +40,6 @@ from charl.types.dims import UNKNOWN, Dim, Polynomial, Symbol, Unknown
 from charl.types.types import BROKEN, Type
 
 DTYPES = dtypes.BY_NAME
-
-REST = Symbol("..", rigid=True)
-"""Stands for `..` at the head of a shape in a signature; bound to several dims when matched."""
 
 
 @record(frozen=False, eq=False)
@@ -243,57 +246,6 @@ def _named_dim(scope: Scope, name: str, span: Span) -> Dim:
     return UNKNOWN
 
 
-# --- Structs, enums and aliases with arguments ----------------------------------------------------
-
-
-def generic_kinds(frame: Frame, declaration: Struct | Enum | Alias) -> dict[str, str]:
-    """For each generic name of a declaration: does it stand for a `type` or a `dim`?"""
-    if declaration.kinds is None:
-        kinds = dict.fromkeys((g.name for g in declaration.node.generics), "dim")
-        declaration.kinds = kinds
-        home = _home(frame, declaration.module)
-        for written in _written_types(declaration):
-            find_kinds(home, kinds, written)
-    return declaration.kinds
-
-
-def _written_types(declaration: Struct | Enum | Alias) -> list[ast.TypeExpr]:
-    match declaration.node:
-        case ast.Enum(variants=variants):
-            return [t for variant in variants for _, t in variant.payload]
-        case ast.TypeAlias(type=written):
-            return [written]
-        case ast.Struct(fields=fields) | ast.Model(fields=fields):
-            return [f.type for f in fields if f.type is not None]
-
-
-def find_kinds(frame: Frame, kinds: dict[str, str], node: ast.Node) -> None:
-    """Mark the generic names that stand where a type must stand."""
-    match node:
-        case ast.NamedType(path=path, arguments=arguments):
-            name = path[-1].name
-            if len(path) == 1 and name in kinds:
-                kinds[name] = "type"
-            head = frame.look_up(name)
-            inner: list[str] = []
-            if isinstance(head, Struct | Enum | Alias):
-                inner = list(generic_kinds(frame, head).values())
-            for position, argument in enumerate(arguments or ()):
-                wants_type = inner[position : position + 1] == ["type"]
-                if isinstance(argument, ast.Name) and argument.name in kinds and wants_type:
-                    kinds[argument.name] = "type"
-                elif isinstance(argument, ast.TypeExpr):
-                    find_kinds(frame, kinds, argument)
-        case ast.ListType(element=element):
-            find_kinds(frame, kinds, element)
-        case ast.TupleType(items=items):
-            for item in items:
-                find_kinds(frame, kinds, item)
-        case ast.FunctionType(parameters=parameters, result=result):
-            for part in (*(parameters or ()), *((result,) if result else ())):
-                find_kinds(frame, kinds, part)
-
-
 def _type_arguments(
     scope: Scope, declaration: Struct | Enum | Alias, node: ast.NamedType
 ) -> tuple[Type | Dim, ...] | None:
@@ -334,74 +286,6 @@ def _count(count: int) -> str:
     return "one stands" if count == 1 else f"{count} stand"
 
 
-def as_type(node: ast.Node) -> ast.TypeExpr:
-    """A type written where an expression was read: `Pair[float32, 3]` in a call."""
-    match node:
-        case ast.TypeExpr():
-            return node
-        case ast.Name(name=name):
-            return ast.NamedType(node.span, (ast.Identifier(node.span, name),), None)
-        case ast.Field(base=ast.Name(name=module), name=name):
-            return ast.NamedType(node.span, (ast.Identifier(node.span, module), name), None)
-        case ast.Index(base=base, items=items):
-            inner = as_type(base)
-            if isinstance(inner, ast.NamedType):
-                return ast.NamedType(node.span, inner.path, items)
-        case ast.ListLiteral(items=(element,)):
-            return ast.ListType(node.span, as_type(element), None)
-        case ast.TupleLiteral(items=items):
-            return ast.TupleType(node.span, tuple(as_type(i) for i in items))
-    return ast.NamedType(node.span, (ast.Identifier(node.span, node.span.text),), None)
-
-
-def generic_entries(
-    frame: Frame, declaration: Struct | Enum | Alias, arguments: tuple[Type | Dim, ...]
-) -> dict[str, Entry]:
-    """What a declaration's generic names stand for, given its arguments."""
-    return {
-        name: StaticType(argument) if isinstance(argument, Type) else Static(argument)
-        for name, argument in zip(generic_kinds(frame, declaration), arguments)
-    }
-
-
-def is_recursive(declaration: Struct | Enum) -> bool:
-    """Whether a value of the type can contain another of it: such values are boxed."""
-    if declaration.recursive is None:
-        declaration.recursive = False
-        declaration.recursive = _reaches(declaration, declaration, set())
-    return declaration.recursive
-
-
-def _reaches(start: Struct | Enum, goal: Struct | Enum, seen: set[int]) -> bool:
-    names: set[str] = set()
-    for written in _written_types(start):
-        _names_in(written, names)
-    for name in names:
-        entry = start.module.names.get(name)
-        if entry is goal:
-            return True
-        if isinstance(entry, Struct | Enum) and id(entry) not in seen:
-            seen.add(id(entry))
-            if _reaches(entry, goal, seen):
-                return True
-    return False
-
-
-def _names_in(node: ast.Node, names: set[str]) -> None:
-    match node:
-        case ast.NamedType(path=path, arguments=arguments):
-            names.add(path[-1].name)
-            for argument in arguments or ():
-                _names_in(argument, names)
-        case ast.Name(name=name):
-            names.add(name)
-        case ast.ListType(element=element):
-            _names_in(element, names)
-        case ast.TupleType(items=items):
-            for item in items:
-                _names_in(item, names)
-
-
 def instantiate(
     frame: Frame, declaration: Struct | Enum | Alias, arguments: tuple[Type | Dim, ...]
 ) -> Type:
@@ -439,16 +323,11 @@ def _field_types(
     return tuple(found[i] if t is None else t for i, t in enumerate(written))
 
 
-def _home(frame: Frame, module: Module) -> Frame:
-    """A frame that looks names up in a declaration's own module and nowhere else."""
-    return Frame(frame.session, module, frame.instance, [], uses=frame.uses)
-
-
 def _declared_scope(
     frame: Frame, declaration: Struct | Enum | Alias, arguments: tuple[Type | Dim, ...]
 ) -> Scope:
     """Where the types inside a declaration are resolved, its generic names bound."""
-    home = _home(frame, declaration.module)
+    home = declaring_frame(frame, declaration.module)
     return Scope(home, generics=generic_entries(frame, declaration, arguments))
 
 
@@ -469,165 +348,3 @@ def payloads_of_enum(frame: Frame, enum: types.Enum) -> tuple[tuple[Type, ...], 
         tuple(resolve_type(scope, t) for _, t in variant.payload)
         for variant in enum.declaration.variants
     )
-
-
-# --- Matching annotations against arguments ------------------------------------------------------
-
-
-@record(frozen=False, eq=False)
-class Bindings:
-    """What generic names stand for in one call."""
-
-    dims: dict[Symbol, Dim] = field(default_factory=dict)
-    types: dict[types.Parameter, Type] = field(default_factory=dict)
-    rest: tuple[Dim, ...] | None = None
-
-    def apply(self, type: Type) -> Type:
-        """The annotation with generic names replaced; names without a binding stay."""
-        match type:
-            case types.Parameter() if type in self.types:
-                return self.types[type]
-            case types.GenericTensor(dtype, shape):
-                bound = self.types.get(dtype)
-                inner = self._shape(shape)
-                if isinstance(bound, types.Tensor):
-                    return types.Tensor(bound.dtype, inner)
-                return types.GenericTensor(dtype, inner)
-            case types.Tensor(dtype, shape):
-                return types.Tensor(dtype, self._shape(shape)) if shape else type
-            case types.List(element):
-                return types.List(self.apply(element))
-            case types.Array(element, length):
-                return types.Array(self.apply(element), length)
-            case types.Tuple(items):
-                return types.Tuple(tuple(self.apply(t) for t in items))
-            case types.Struct(declaration, arguments, fields):
-                return types.Struct(
-                    declaration, self._arguments(arguments), tuple(self.apply(t) for t in fields)
-                )
-            case types.Enum(declaration, arguments, variants, recursive):
-                payloads = tuple(tuple(self.apply(t) for t in p) for p in variants)
-                return types.Enum(declaration, self._arguments(arguments), payloads, recursive)
-            case types.Function(parameters, result) if parameters is not None:
-                return types.Function(
-                    tuple(self.apply(p) for p in parameters),
-                    None if result is None else self.apply(result),
-                )
-        return type
-
-    def _arguments(self, arguments: tuple[Type | Dim, ...]) -> tuple[Type | Dim, ...]:
-        return tuple(
-            self.apply(a) if isinstance(a, Type) else dims.substitute(a, self.dims)
-            for a in arguments
-        )
-
-    def _shape(self, shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
-        result: list[Dim] = []
-        for dim in shape:
-            if dims.as_symbol(dim) is REST:
-                result.extend(self.rest if self.rest is not None else (dim,))
-            else:
-                result.append(dims.substitute(dim, self.dims))
-        return tuple(result)
-
-    def match(self, annotation: Type, found: Type) -> None:
-        """Bind what can be read off; disagreement is left to the coercion that follows."""
-        found = resolve(found)
-        match annotation, found:
-            case types.Parameter(), _:
-                self.types.setdefault(annotation, found)
-            case types.GenericTensor(dtype, shape), types.Tensor():
-                self.types.setdefault(dtype, types.Tensor(found.dtype))
-                self._match_shape(shape, found.shape)
-            case types.Tensor(_, shape), types.Tensor():
-                self._match_shape(shape, found.shape)
-            case (types.List(a), types.List(b)) | (types.Array(a, _), types.Array(b, _)):
-                self.match(a, b)
-            case types.Tuple(a), types.Tuple(b):
-                for x, y in zip(a, b):
-                    self.match(x, y)
-            case (types.Struct() | types.Enum(), types.Struct() | types.Enum()):
-                if annotation.declaration is found.declaration:
-                    self._match_arguments(annotation.arguments, found.arguments)
-
-    def _match_arguments(
-        self, wanted: tuple[Type | Dim, ...], found: tuple[Type | Dim, ...]
-    ) -> None:
-        for x, y in zip(wanted, found):
-            if isinstance(x, Type) and isinstance(y, Type):
-                self.match(x, y)
-            elif not isinstance(x, Type) and not isinstance(y, Type):
-                self._match_shape((x,), (y,))
-
-    def _match_shape(self, wanted: tuple[Dim, ...], found: tuple[Dim, ...]) -> None:
-        if wanted and dims.as_symbol(wanted[0]) is REST:
-            count = len(found) - len(wanted) + 1
-            if count < 0:
-                return
-            if self.rest is None:
-                self.rest = found[:count]
-            wanted, found = wanted[1:], found[count:]
-        if len(wanted) != len(found):
-            return
-        for dim, value in zip(wanted, found):
-            name = dims.as_symbol(dim)
-            if name is not None and name.rigid and name not in self.dims:
-                self.dims[name] = value
-
-    def solve(self, annotation: Type, found: Type) -> None:
-        """After `match`: solve sizes like `2*N + 1` for a single name still unbound."""
-        if not isinstance(annotation, types.Tensor | types.GenericTensor):
-            return
-        found = resolve(found)
-        if not isinstance(found, types.Tensor) or len(found.shape) != len(annotation.shape):
-            return
-        for dim, value in zip(annotation.shape, found.shape):
-            unbound = {s for s in dims.symbols(dim) if s.rigid and s not in self.dims}
-            if len(unbound) == 1 and not isinstance(value, Unknown):
-                (name,) = unbound
-                solution = _solve(dims.substitute(dim, self.dims), name, value)
-                if solution is not None:
-                    self.dims[name] = solution
-
-
-def hint(type: Type | None) -> Type | None:
-    """An annotation whose generic names are not all bound, as a hint for a literal: what is not
-    known may become anything."""
-    match type:
-        case types.Parameter():
-            return types.Variable()
-        case types.GenericTensor() | None:
-            return None
-        case types.Tensor(dtype, shape):
-            known_shape = tuple(
-                UNKNOWN if any(s.rigid for s in dims.symbols(d)) else d for d in shape
-            )
-            return types.Tensor(dtype, known_shape)
-        case types.List(element):
-            inner = hint(element)
-            return types.List(types.Variable() if inner is None else inner)
-        case types.Tuple(items):
-            return types.Tuple(tuple(hint(t) or types.Variable() for t in items))
-        case types.Enum(declaration, arguments, variants, recursive):
-            changed = tuple(
-                (hint(a) or types.Variable()) if isinstance(a, Type) else a for a in arguments
-            )
-            payloads = tuple(tuple(hint(t) or types.Variable() for t in p) for p in variants)
-            return types.Enum(declaration, changed, payloads, recursive)
-    return type
-
-
-def _solve(dim: Dim, name: Symbol, value: int | Polynomial) -> int | Polynomial | None:
-    """The value of `name` that makes a linear dim equal to `value`."""
-    if not isinstance(dim, Polynomial):
-        return None
-    at_zero = dims.substitute(dim, {name: 0})
-    at_one = dims.substitute(dim, {name: 1})
-    at_two = dims.substitute(dim, {name: 2})
-    if isinstance(at_zero, Unknown) or isinstance(at_one, Unknown) or isinstance(at_two, Unknown):
-        return None
-    slope = at_one - at_zero
-    if not isinstance(slope, int) or slope == 0 or at_two - at_one != slope:
-        return None
-    rest = value - at_zero
-    return rest // slope if rest % slope == 0 else None

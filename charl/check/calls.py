@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from charl.check import tree
-from charl.check.annotations import REST, Bindings, fields_of_struct, hint
+from charl.check.annotations import fields_of_struct
+from charl.check.bindings import REST, Bindings, hint
 from charl.check.canonical import closed
 from charl.check.declarations import (
     Builtin,
@@ -184,6 +185,9 @@ def _call_member(
     kind = resolve(base.type)
     if kind == BROKEN:
         return base
+    if name.isdigit():
+        item = check_expr(frame, ast.Field(callee.span, Checked(base.span, base), callee.name))
+        return call_value(frame, item, written(node.arguments), node.span, place=callee)
     if isinstance(kind, types.Struct) and name in kind.declaration.field_names:
         index = kind.declaration.field_names.index(name)
         field = tree.Get(callee.span, fields_of_struct(frame, kind)[index], base, index)
@@ -572,7 +576,10 @@ def constant_argument(
         function.parameters.index(parameter) + (1 if function.owner is not None else 0)
     ]
     assert node is not None
-    expr = node if isinstance(node, tree.Expr) else check_expr(where, node, annotation)
+    if isinstance(node, ast.ListLiteral) and annotation is None:
+        expr = argument_expr(where, Supplied(node), None)
+    else:
+        expr = node if isinstance(node, tree.Expr) else check_expr(where, node, annotation)
     if annotation is not None:
         expr = coerce(frame, expr, annotation, f"`{name}` of `{function.name}`")
     value = known(expr)

@@ -8,12 +8,12 @@ bound that only the run knows gives a size that only the run knows.
 from __future__ import annotations
 
 from charl.check import tree
+from charl.check.arithmetic import as_list, binary
 from charl.check.dispatch import HOOKS, check_expr, expression
 from charl.check.frame import Frame
 from charl.check.infer import coerce, resolve
 from charl.check.known import known, known_dim
 from charl.check.measures import list_length, size_expr
-from charl.check.operators import as_list, binary
 from charl.check.rules import apply_op
 from charl.core.op import REGISTRY
 from charl.records import record

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from charl.check import tree
-from charl.check.annotations import Bindings
+from charl.check.bindings import Bindings
 from charl.check.canonical import Canonical
 from charl.check.declarations import (
     Enum,

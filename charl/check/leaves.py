@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from charl.check import tree
 from charl.check.annotations import fields_of_struct
+from charl.check.arithmetic import binary
 from charl.check.dispatch import HOOKS, check_expr
-from charl.check.expressions import list_make
 from charl.check.frame import Frame
 from charl.check.infer import resolve
+from charl.check.literals import list_make
 from charl.check.measures import size_expr
-from charl.check.operators import binary
 from charl.check.patterns import destructure
 from charl.core.op import REGISTRY
 from charl.diagnostics.diagnostic import Label
@@ -235,4 +235,3 @@ def count_leaves(frame: Frame, value: tree.Expr, span: Span) -> tree.Expr:
 
 
 HOOKS["over_leaves"] = over_leaves
-HOOKS["unrolled"] = unrolled

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from charl.check import tree
-from charl.check.dispatch import HOOKS, check_expr
+from charl.check.arithmetic import as_list, binary
+from charl.check.dispatch import check_expr, statement
 from charl.check.frame import Frame
 from charl.check.infer import coerce, resolve
 from charl.check.known import known
+from charl.check.leaves import unrolled
 from charl.check.measures import list_length, size_expr
-from charl.check.operators import as_list, binary
 from charl.check.patterns import destructure
 from charl.check.rules import apply_op
 from charl.core.op import REGISTRY
@@ -39,10 +40,11 @@ class Iteration:
     after: list[tree.Statement] = field(default_factory=list)
 
 
+@statement(ast.For)
 def check_for(frame: Frame, node: ast.For) -> list[tree.Statement]:
-    leaves = HOOKS["unrolled"](frame, node)
+    leaves = unrolled(frame, node)
     if leaves is not None:
-        return leaves  # type: ignore[no-any-return]
+        return leaves
     with frame.scope():
         plan = iteration(frame, node.iterable)
         if plan is None:
@@ -247,5 +249,3 @@ def _progress(frame: Frame, node: ast.Call) -> Iteration | None:
 
 
 SPECIAL = {"enumerate": _enumerate, "zip": _zip, "progress": _progress}
-
-HOOKS["loop"] = check_for

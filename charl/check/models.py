@@ -3,7 +3,7 @@
 A struct is made by naming its fields. A model initialises itself: its `init` if it has one, else
 the default of each field; a field of model type without a default initialises itself in turn, and
 the `layers` are made by their expressions. `seed: n` draws the initial values from their own stream
-and leaves the program's stream as it was. A model with `layers` and no `forward` applies them in order.
+and leaves the program's stream as it was.
 """
 
 from __future__ import annotations
@@ -13,26 +13,22 @@ from typing import Any
 
 from charl.check import tree
 from charl.check.annotations import (
-    Bindings,
     Scope,
-    fields_of_struct,
-    generic_entries,
-    generic_kinds,
-    hint,
     instantiate,
-    is_recursive,
     payloads_of_enum,
     resolve_arguments,
     resolve_type,
 )
+from charl.check.arithmetic import as_list
+from charl.check.bindings import Bindings, hint
 from charl.check.declarations import Enum, Function, Struct, Variant
 from charl.check.dispatch import HOOKS, broken, check_expr, check_statement, expression
 from charl.check.frame import Frame
+from charl.check.generics import generic_entries, generic_kinds, is_recursive
 from charl.check.infer import coerce, final, resolve
 from charl.check.names import assigned_names
-from charl.check.operators import as_list
 from charl.check.rules import apply_op
-from charl.check.signatures import Supplied, arrange, home, signature_of, unknown_argument, written
+from charl.check.signatures import Supplied, arrange, home, unknown_argument, written
 from charl.core.op import REGISTRY
 from charl.diagnostics.suggest import nearest
 from charl.source import Span
@@ -268,8 +264,8 @@ def _by_fields(
         if slot is None or not isinstance(slot.value, ast.Expr):
             values.append(None)
             continue
-        hint = None if annotation is None else bindings.apply(annotation)
-        value = check_expr(frame, slot.value, hint)
+        wished = None if annotation is None else hint(bindings.apply(annotation))
+        value = check_expr(frame, slot.value, wished)
         if annotation is not None:
             bindings.match(annotation, value.type)
         values.append(value)
@@ -534,45 +530,6 @@ def layer_types(
     return tuple(kinds)
 
 
-# --- forward of a model made of layers -----------------------------------------------------------
-
-
-def forward_of_layers(frame: Frame, kind: types.Struct) -> Function | None:
-    """`forward(x)` that applies the layers in order; in-out when a layer's `forward` is."""
-    struct: Struct = kind.declaration
-    if not struct.layers:
-        return None
-    found = struct.methods.get("forward")
-    if found is None:
-        span = struct.node.name.span
-        body: ast.Expr = ast.Name(struct.layers[0].span, "x")
-        for index in range(len(struct.layers)):
-            layer = ast.Name(struct.layers[index].span, f"layer{index}")
-            body = ast.Call(struct.layers[index].span, layer, (ast.Argument(span, None, body),))
-        parameter = ast.Parameter(span, ast.NamePattern(span, "x"), None, None)
-        fields = fields_of_struct(frame, kind)[len(struct.fields) :]
-        mutable = any(_updates(frame, t) for t in fields)
-        found = Function(
-            "forward",
-            struct.module,
-            struct.node.span,
-            (parameter,),
-            None,
-            body,
-            owner=struct,
-            mutable=mutable,
-        )
-        struct.methods["forward"] = found
-    return found
-
-
-def _updates(frame: Frame, kind: Type) -> bool:
-    if not isinstance(kind, types.Struct):
-        return False
-    forward = kind.declaration.methods.get("forward") or forward_of_layers(frame, kind)
-    return forward is not None and forward.mutable
-
-
 def check_fields(frame: Frame, struct: Struct) -> None:
     """At the definition: the types of the fields, and the defaults of a type without generics."""
     generics = generic_kinds(frame, struct)
@@ -591,46 +548,8 @@ def check_fields(frame: Frame, struct: Struct) -> None:
                 coerce(inner, value, annotation, f"`{field.name.name}` is {types.show(annotation)}")
 
 
-def check_chain(frame: Frame, struct: Struct) -> None:
-    """At the definition of a model with layers: run a batch of unknown size through them."""
-    if not struct.layers or generic_kinds(frame, struct):
-        return
-    kind = types.Struct(struct, (), layer_types(frame, struct, ()))
-    first = resolve(kind.fields[len(struct.fields)]) if kind.fields else BROKEN
-    if "forward" in struct.methods or any(resolve(t) == BROKEN for t in kind.fields):
-        return
-    shape = _input_shape(frame, first)
-    forward = forward_of_layers(frame, kind)
-    if shape is None or forward is None:
-        return
-    span = struct.node.name.span
-    variable = tree.Variable("self", kind, span)
-    receiver = Supplied(tree.Read(span, kind, variable))
-    argument = Supplied(tree.Read(span, shape, tree.Variable("x", shape, span)))
-    HOOKS["call_function"](frame, forward, [receiver, argument], span)
-
-
-def _input_shape(frame: Frame, layer: Type) -> Type | None:
-    """What the first layer takes, for a batch of unknown size, if its `forward` says so."""
-    if not isinstance(layer, types.Struct):
-        return None
-    method = layer.declaration.methods.get("forward")
-    if method is None or method.parameters[0].type is None:
-        return None
-    signature = signature_of(frame, method)
-    bindings = Bindings()
-    bindings.match(signature.parameters[0] or BROKEN, layer)
-    bindings.rest = (dims.symbol("B"),)
-    taken = bindings.apply(signature.parameters[1] or BROKEN)
-    if not isinstance(taken, types.Tensor):
-        return None
-    fresh = {s: dims.symbol(s.name) for d in taken.shape for s in dims.symbols(d) if s.rigid}
-    return types.substitute(taken, fresh)
-
-
 HOOKS["construct"] = construct
 HOOKS["variant"] = make_variant
 HOOKS["variant_of"] = variant_of
 HOOKS["variant_function"] = variant_function
 HOOKS["layer_types"] = layer_types
-HOOKS["forward"] = forward_of_layers

@@ -13,19 +13,26 @@ from pathlib import Path
 import charl.ops  # noqa: F401  fills the registry of primitives
 from charl.check import (  # noqa: F401  registers the rules of every kind of node
     ambient,
+    assignment,
+    branches,
     builtins,
+    closures,
+    comparison,
     expressions,
     indexing,
+    layers,
+    let,
+    literals,
     logic_names,
     loops,
+    matching,
     models,
     operators,
-    patterns,
+    references,
     statements,
     tree,
 )
-from charl.check.annotations import as_type, fields_of_struct
-from charl.check.calls import Checked, call_function, unknown_name
+from charl.check.calls import Checked, call_function
 from charl.check.declarations import Enum, Function, Module, Struct
 from charl.check.dispatch import HOOKS, check_expr, check_statement
 from charl.check.finish import finish
@@ -42,13 +49,7 @@ from charl.types import dims, types
 from charl.types.types import UNIT, Type
 
 HOOKS["builtins"] = lambda: builtins.BUILTINS
-HOOKS["as_type"] = as_type
-HOOKS["fields"] = fields_of_struct
 HOOKS["checked"] = Checked
-HOOKS["unknown_name"] = unknown_name
-HOOKS["bind_variable"] = statements.bind_variable
-HOOKS["operand_pair"] = operators.operand_pair
-HOOKS["compare"] = operators.compare
 
 
 def check_program(
@@ -223,7 +224,7 @@ def _check_type(frame: Frame, entry: Struct | Enum) -> None:
         check_definition(frame, method)
     if isinstance(entry, Struct):
         models.check_fields(frame, entry)
-        models.check_chain(frame, entry)
+        layers.check_chain(frame, entry)
 
 
 def check_definition(frame: Frame, function: Function) -> None:

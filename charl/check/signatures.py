@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from charl.check import tree
-from charl.check.annotations import Scope, find_kinds, generic_kinds, instantiate, resolve_type
+from charl.check.annotations import Scope, instantiate, resolve_type
 from charl.check.declarations import Enum, Function, Module, Signature, Struct
 from charl.check.frame import Frame
+from charl.check.generics import find_kinds, generic_kinds
 from charl.diagnostics.diagnostic import Label
 from charl.diagnostics.suggest import nearest
 from charl.records import record

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from charl.check import tree
-from charl.check.annotations import fields_of_struct, is_recursive, payloads_of_enum
+from charl.check.annotations import fields_of_struct, payloads_of_enum
 from charl.check.frame import Frame, Session
+from charl.check.generics import is_recursive
 from charl.source import Span
 from charl.types import types
 from charl.types.types import Type

@@ -8,17 +8,17 @@ a loop; over structs, one application for each float leaf.
 from __future__ import annotations
 
 from charl.check import tree
+from charl.check.arithmetic import as_list
 from charl.check.builtins.arguments import take_arguments
 from charl.check.calls import call_value, is_place
 from charl.check.declarations import Builtin
 from charl.check.dispatch import HOOKS, broken, check_expr
-from charl.check.expressions import list_make
 from charl.check.frame import Frame
 from charl.check.indexing import int_index
 from charl.check.infer import coerce, final, mismatch, resolve
 from charl.check.leaves import Leafwise, over_leaves
+from charl.check.literals import list_make
 from charl.check.measures import list_length
-from charl.check.operators import as_list
 from charl.check.rules import apply_op, supplied_expr
 from charl.check.signatures import Supplied
 from charl.core.op import REGISTRY

@@ -7,15 +7,15 @@ decides.
 from __future__ import annotations
 
 from charl.check import tree
+from charl.check.arithmetic import as_list
 from charl.check.builtins.arguments import take_arguments
 from charl.check.declarations import Builtin
 from charl.check.dispatch import broken
-from charl.check.expressions import tensor_literal
 from charl.check.frame import Frame
 from charl.check.infer import coerce, final, mismatch, resolve
 from charl.check.leaves import over_leaves
+from charl.check.literals import tensor_literal
 from charl.check.measures import size_expr
-from charl.check.operators import as_list
 from charl.check.rules import apply_op, dtype_argument, sizes_of, supplied_expr, tensor_expr
 from charl.check.signatures import Supplied
 from charl.core.op import REGISTRY

@@ -6,11 +6,12 @@ All walk over the leaves of a value: its tensors, each with its dotted name.
 from __future__ import annotations
 
 from charl.check import tree
-from charl.check.annotations import Scope, resolve_type
+from charl.check.annotations import Scope, fields_of_struct, resolve_type
 from charl.check.builtins.arguments import take_arguments
 from charl.check.declarations import Builtin
-from charl.check.dispatch import HOOKS, broken
+from charl.check.dispatch import broken
 from charl.check.frame import Frame
+from charl.check.generics import as_type
 from charl.check.infer import coerce, final, resolve
 from charl.check.leaves import count_leaves, leaves_of
 from charl.check.measures import size_expr
@@ -108,7 +109,7 @@ def _load(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     let, read = frame.temporary("path", path)
     if not isinstance(given, ast.Expr):
         return broken(node)
-    kind = resolve_type(Scope(frame), HOOKS["as_type"](given))
+    kind = resolve_type(Scope(frame), as_type(given))
     if kind == BROKEN:
         return broken(node)
     value = _loaded(frame, kind, read, "", node.span)
@@ -129,7 +130,7 @@ def _loaded(frame: Frame, kind: Type, path: tree.Expr, name: str, span: Span) ->
             names = kind.declaration.field_names
             items = tuple(
                 _loaded(frame, t, path, f"{name}.{n}" if name else n, span)
-                for n, t in zip(names, HOOKS["fields"](frame, kind))
+                for n, t in zip(names, fields_of_struct(frame, kind))
             )
             return tree.Make(span, kind, items)
         case types.Tuple(parts):

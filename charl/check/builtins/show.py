@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from charl.check import tree
 from charl.check.builtins.arguments import take_arguments
+from charl.check.comparison import call_library, compare, equal_values
 from charl.check.declarations import Builtin
 from charl.check.dispatch import HOOKS, broken, check_expr
-from charl.check.expressions import tensor_literal
 from charl.check.frame import Frame
 from charl.check.infer import coerce, resolve, unify_dtypes
 from charl.check.known import known
+from charl.check.literals import tensor_literal
 from charl.check.rules import apply_op, supplied_expr
 from charl.check.signatures import unknown_argument
 from charl.core.op import REGISTRY
@@ -81,11 +82,11 @@ def _equal(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     if slots is None or slots[0] is None or slots[1] is None:
         return broken(node)
     left, right = supplied_expr(frame, slots[0]), supplied_expr(frame, slots[1])
-    result = HOOKS["equal_values"](frame, left, right, node.span)
+    result = equal_values(frame, left, right, node.span)
     if result is None:
-        HOOKS["compare"](frame, "==", left, right, node.span)
+        compare(frame, "==", left, right, node.span)
         return broken(node)
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def _assert_close(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
@@ -110,7 +111,7 @@ def _assert_close(frame: Frame, node: ast.Call, expected: Type | None) -> tree.E
         )
     if BROKEN in (resolve(left.type), resolve(right.type)):
         return broken(node)
-    close = HOOKS["library"](frame, "_is_close", [left, right, tolerance], node.span)
+    close = call_library(frame, "_is_close", [left, right, tolerance], node.span)
     if close is None or resolve(close.type) == BROKEN:
         return broken(node)
     failure = error("E0509", "these are not close: {0} and {1}", node.span, "asserted here")

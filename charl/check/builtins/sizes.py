@@ -7,6 +7,7 @@ of the function then (`SizeOf`), but their argument is still evaluated for what 
 from __future__ import annotations
 
 from charl.check import tree
+from charl.check.arithmetic import binary
 from charl.check.builtins.arguments import take_arguments, tensor_argument
 from charl.check.declarations import Builtin
 from charl.check.dispatch import HOOKS, broken
@@ -14,7 +15,6 @@ from charl.check.frame import Frame
 from charl.check.infer import resolve
 from charl.check.known import known, known_dim
 from charl.check.measures import list_length, size_expr
-from charl.check.operators import binary
 from charl.check.rules import apply_op, sizes_of, supplied_expr
 from charl.core.op import REGISTRY
 from charl.source import Span
