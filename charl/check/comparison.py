@@ -181,6 +181,8 @@ def equal_values(frame: Frame, left: tree.Expr, right: tree.Expr, span: Span) ->
         case ((List() | types.Array()), (List() | types.Array())):
             operands = [as_list(frame, left), as_list(frame, right)]
             return call_library(frame, "_lists_equal", operands, span)
+        case types.Range(), types.Range():
+            return _all_equal(frame, left, right, [INT] * 3, [INT] * 3, span)
         case ((types.Closure() | types.Closures()), _):
             return None
     return tree.Constant(span, BOOL, True) if a == b else None
@@ -207,7 +209,7 @@ def _all_equal(
         part = equal_values(frame, tree.Get(span, x, a, i), tree.Get(span, y, b, i), span)
         if part is None:
             return None
-        rest_is_true = isinstance(result, tree.Constant)
+        rest_is_true = isinstance(result, tree.Constant) and result.value is True
         result = (
             part
             if rest_is_true
