@@ -24,30 +24,24 @@ model Xor {
     }
 }
 
-fn inputs() -> float32[4, 2] { tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]) }
+let inputs: float32[4, 2] = [[0, 0], [0, 1], [1, 0], [1, 1]]
+let answers: float32[4, 1] = [[0], [1], [1], [0]]
 
-fn answers() -> float32[4, 1] { tensor([[0.0], [1.0], [1.0], [0.0]]) }
-
-fn loss_of(net: Xor) -> float32 { mean((net(inputs()) - answers()) ** 2) }
+fn loss_of(net: Xor) -> float32 { mean((net(inputs) - answers) ** 2) }
 
 /// Gradient descent: `steps` steps against the gradient of the loss.
-fn train(net: Xor, steps: int = 2000, rate: float32 = 0.2) -> Xor {
+fn train(net, steps: int = 2000, rate: float32 = 0.2) {
     for step in 0..steps {
         net = net - rate * grad(loss_of)(net)
     }
     net
 }
 
-fn main() {
-    seed(7)
-    let net = train(Xor())
-    print("loss", loss_of(net))
-    print(net(inputs()))
-}
+let net = train(Xor(seed: 7))
+print("loss", loss_of(net))
+print(net(inputs))
 
 test "the network learns exclusive or" {
-    seed(7)
-    let net = train(Xor())
     assert loss_of(net) < 0.01
 }
 """

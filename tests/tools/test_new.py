@@ -20,6 +20,23 @@ def test_a_project(
     assert "next: charl run my-net/main.ch" in capsys.readouterr().out
 
 
+def test_the_project_runs_passes_its_test_and_is_formatted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "net"]) == 0
+    capsys.readouterr()
+    assert main(["run", "net/main.ch"]) == 0
+    told = capsys.readouterr()
+    loss, answers = told.out.splitlines()
+    assert float(loss.removeprefix("loss ")) < 0.01 and answers.count("[") == 5
+    assert told.err == ""
+    assert main(["test", "--jobs", "1", "net"]) == 0
+    assert "1 passed" in capsys.readouterr().out
+    assert main(["check", "net"]) == 0
+    assert main(["fmt", "--check", "net"]) == 0
+
+
 def test_nothing_is_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
