@@ -31,6 +31,7 @@ import numpy as np
 
 from charl.core.effects import Effects
 from charl.core.ir import Block, Function, Statement, Value
+from charl.interp.borrow import find_borrowed
 from charl.interp.elide import elide
 from charl.interp.forms import FORMS, Intervals, scalar_form
 from charl.interp.liveness import Move, Plan, owns_memory, plan_function
@@ -88,6 +89,7 @@ class Emitter:
         self.statements: list[Statement | None] = []
         self.indent = 0
         self.intervals = Intervals()
+        self.updated = updated_types(function.body)
         self.uses = use_counts(function.body)
         self.constants: dict[Value, Any] = {}
         elided = elide(function)
@@ -97,6 +99,7 @@ class Emitter:
         self.plan = plan_function(
             function, surroundings.effects, dict(elided.aliases), literals, set(elided.views)
         )
+        self.borrowed = find_borrowed(function, self.plan)
 
     def literals(self, body: Block) -> dict[Value, str]:
         """The expressions of constants; small ones are written out, the rest are globals."""
@@ -241,7 +244,7 @@ class Emitter:
             variable = self.reference(first)
             in_place = self.surroundings.keep(bound_in_place(statement))
             reused = f"{in_place}({', '.join(operands[i] for i in order)})"
-            test = owned(variable, first.type)
+            test = self.owned(first)
             if statement.op.elementwise and not is_large(first.type):
                 test = f"{variable}.nbytes >= {WORTH_REUSING} and {test}"
             call = f"{reused} if {test} else {call}"
@@ -275,11 +278,22 @@ class Emitter:
         if self.plan.canonical(operand) not in self.plan.dying.get(statement, ()):
             self.put(f"{target} = {copy}", statement)
         elif target == source:
-            self.put(f"if not ({owned(source, operand.type)}): {target} = {copy}", statement)
+            self.put(f"if not ({self.owned(operand)}): {target} = {copy}", statement)
         else:
-            test = owned(source, operand.type)
-            self.put(f"{target} = {source} if {test} else {copy}", statement)
+            self.put(f"{target} = {source} if {self.owned(operand)} else {copy}", statement)
         return target
+
+    def owned(self, value: Value) -> str:
+        """The test that the value's variable is its only owner. A view's memory is its base's."""
+        variable = self.reference(value)
+        counted = f"references({variable}) == {OWNED}"
+        is_list = isinstance(value.type, List)
+        return counted if is_list else f"{counted} and {variable}.base is None"
+
+    def is_updated(self, type: Type) -> bool:
+        """Whether the function updates tensors like this one."""
+        assert isinstance(type, Tensor)
+        return (type.dtype, len(type.shape)) in self.updated
 
     # --- Control ---------------------------------------------------------------------------------
 
@@ -410,10 +424,13 @@ def use_counts(body: Block) -> Counter[Value]:
     return counts
 
 
-def owned(variable: str, type: Type) -> str:
-    """The test that a variable is its value's only owner. A view's memory belongs to its base."""
-    counted = f"references({variable}) == {OWNED}"
-    return counted if isinstance(type, List) else f"{counted} and {variable}.base is None"
+def updated_types(body: Block) -> set[tuple[Any, int]]:
+    """The dtypes and ranks of tensors that are updated, for more than one elementwise result."""
+    return {
+        (s.operands[0].type.dtype, len(s.operands[0].type.shape))
+        for s in body.walk()
+        if s.op.in_place and not s.op.elementwise and isinstance(s.operands[0].type, Tensor)
+    }
 
 
 def is_large(type: Type) -> bool:

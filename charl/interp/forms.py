@@ -222,7 +222,9 @@ def _index(e: Emitter, s: Statement) -> bool:
     if len(indices) == _rank(x) and (not dtype.is_float or dtype == dtypes.FLOAT64):
         e.assign(s, f"{e.reference(x)}.item({places})")
     else:
-        e.assign(s, f"{e.reference(x)}[{places}]")
+        # A view would count as an owner of all of x, and an update of x would copy it.
+        part = ".copy()" if len(indices) < _rank(x) and e.is_updated(x.type) else ""
+        e.assign(s, f"{e.reference(x)}[{places}]{part}")
     return True
 
 
@@ -253,7 +255,10 @@ def _list_make(e: Emitter, s: Statement) -> bool:
 
 
 def _list_get(e: Emitter, s: Statement) -> bool:
-    e.assign(s, f"{e.reference(s.operands[0])}[{e.reference(s.operands[1])}]")
+    xs, index = (e.reference(v) for v in s.operands)
+    e.assign(s, f"{xs}[{index}]")
+    if s in e.borrowed:
+        e.put(f"if {e.owned(s.operands[0])}: {xs}[{index}] = None", s)
     return True
 
 

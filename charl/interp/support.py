@@ -8,9 +8,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from charl.core.control import CHECK
 from charl.core.ir import Statement
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, Label, error
-from charl.ops.show import show_number, show_tensor
+from charl.ops.layouts import Leaf
+from charl.ops.show import show
 from charl.records import replace
 from charl.types.dtypes import DType
 from charl.types.types import Tensor, Type
@@ -28,9 +30,13 @@ OWNED = _count_of_an_owned_local()
 def reporter(statement: Statement) -> Callable[..., NoReturn]:
     """A function of the operands to show, which raises what a `check` or `fail` says."""
     failure = failure_of(statement, "E0509", "this check failed")
+    shown = statement.operands[1:] if statement.op is CHECK else statement.operands
+
+    layouts = [Leaf(v.type) for v in shown]
 
     def failed(*operands: Any) -> NoReturn:
-        raise CharlError(filled(failure, operands))
+        texts = [show(x, layout=layout) for x, layout in zip(operands, layouts)]
+        raise CharlError(filled(failure, texts))
 
     return failed
 
@@ -41,7 +47,7 @@ def shape_reporter(statement: Statement) -> Callable[..., NoReturn]:
 
     def failed(array: Any, *sizes: int) -> NoReturn:
         axis = next(i for i, (m, n) in enumerate(zip(array.shape, sizes)) if m != n)
-        raise CharlError(filled(failure, (array.shape[axis], sizes[axis], axis)))
+        raise CharlError(filled(failure, [str(n) for n in (array.shape[axis], sizes[axis], axis)]))
 
     return failed
 
@@ -56,9 +62,8 @@ def failure_of(statement: Statement, code: str, message: str) -> Diagnostic:
     return error(given.get("code", code), given.get("message", message), None, helps=helps)
 
 
-def filled(failure: Diagnostic, operands: Sequence[Any]) -> Diagnostic:
-    """The diagnostic with the operands as a user sees them for `{0}`, `{1}`... in its texts."""
-    shown = [x if isinstance(x, str) else show_tensor(x, show_number) for x in operands]
+def filled(failure: Diagnostic, shown: Sequence[str]) -> Diagnostic:
+    """The diagnostic with the texts of operands for `{0}`, `{1}`... in its own."""
 
     def fill(text: str) -> str:
         for position, operand in enumerate(shown):
@@ -117,7 +122,9 @@ def constant_value(value: Any, type: Type) -> Any:
         return value
     assert isinstance(type.dtype, DType)
     if type.shape:
-        return np.array(value, type.dtype.numpy)
+        array = np.array(value, type.dtype.numpy)
+        array.flags.writeable = False
+        return array
     if type.dtype.is_float and type.dtype.bits < 64:
         return type.dtype.numpy.type(value)
     return {"bool": bool, "int": int, "float": float}[type.dtype.kind](value)

@@ -18,9 +18,10 @@ LENGTH = 3
 ARRAY = Tensor(dtypes.INT64, (LENGTH,))
 MATRIX = Tensor(dtypes.FLOAT64, (2, LENGTH))
 LIST = List(INT)
-TYPES: tuple[Type, ...] = (INT, FLOAT, BOOL, ARRAY, MATRIX, LIST)
+NESTED = List(LIST)
+TYPES: tuple[Type, ...] = (INT, FLOAT, BOOL, ARRAY, MATRIX, LIST, NESTED)
 # What loops and branches carry: mostly what can be updated in place.
-CARRIED = (*TYPES, ARRAY, ARRAY, MATRIX, LIST)
+CARRIED = (*TYPES, ARRAY, ARRAY, MATRIX, LIST, NESTED)
 DEEPEST = 2
 
 
@@ -56,7 +57,7 @@ class _Maker:
         return fitting[max(place, self.random.randrange(len(fitting)))]
 
     def statement(self, b: Builder, visible: list[Value], depth: int) -> Sequence[Value]:
-        kinds = [self.arithmetic, self.update, self.update, self.listing]
+        kinds = [self.arithmetic, self.update, self.update, self.listing, self.nesting]
         if depth < DEEPEST:
             kinds += [self.if_, self.for_, self.while_]
         if self.callable and depth < 2:
@@ -129,6 +130,22 @@ class _Maker:
                 return [b("list_get", b("list_push", xs, value), b.constant(0))]
             case _:
                 return [b("list_make", value, self.pick(visible, INT), element=INT)]
+
+    def nesting(self, b: Builder, visible: list[Value], depth: int) -> Sequence[Value]:
+        """Lists of two lists, of which one is often taken, grown and put back."""
+        xs, place = self.pick(visible, NESTED), b.constant(self.random.randrange(2))
+        inner = self.pick(visible, LIST)
+        match self.random.randrange(6):
+            case 0:
+                return [b("list_make", inner, self.pick(visible, LIST), element=LIST)]
+            case 1:
+                return [b("list_set", xs, place, inner)]
+            case 2:
+                taken = b("list_get", xs, place)
+                return [taken, b("list_set", xs, place, b("list_push", taken, place))]
+            case _:
+                grown = b("list_push", b("list_get", xs, place), self.pick(visible, INT))
+                return [b("list_set", xs, place, grown)]
 
     def if_(self, b: Builder, visible: list[Value], depth: int) -> Sequence[Value]:
         kinds = [self.random.choice(CARRIED) for _ in range(self.random.randint(1, 3))]

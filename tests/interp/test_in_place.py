@@ -138,3 +138,56 @@ def test_dead_arrays_are_freed_at_once() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3.5 * a.nbytes
+
+
+GRID = """
+fn @f(%xs: [[i64]], %n: i64) {
+  %0: i64 = 0
+  %one: i64 = 1
+  %ys: [[i64]] = for %0, %n, %one, %xs do (%i: i64, %a: [[i64]]) {
+    %row: [i64] = list_get %a, %one
+    %new: [i64] = list_set %row, %i, %i
+    %b: [[i64]] = list_set %a, %one, %new
+    yield %b
+  }
+  return %ys
+}"""
+
+
+def test_an_update_deep_in_a_list_does_not_copy_the_element() -> None:
+    """A hundred thousand updates of a row of a hundred thousand."""
+    xs = [[1], [0] * 100_000]
+    start = time.perf_counter()
+    (found,) = result(GRID, xs, 100_000)
+    assert time.perf_counter() - start < 5
+    assert found == [[1], list(range(100_000))] and xs == [[1], [0] * 100_000]
+
+
+def test_an_element_that_two_lists_share_is_not_taken_out_of_one() -> None:
+    text = GRID.replace(
+        "(%xs: [[i64]], %n: i64) {",
+        """(%x: [i64], %n: i64) {
+      %xs: [[i64]] = list_make %x, %x {element = type [i64]}""",
+    )
+    assert result(text, [7, 8], 2)[0] == [[7, 8], [0, 1]]
+
+
+def test_rows_are_exchanged_without_copying_the_matrix() -> None:
+    text = """
+    fn @f(%m: f64[1000, 1000], %n: i64) {
+      %0: i64 = 0
+      %one: i64 = 1
+      %r: f64[1000, 1000] = for %0, %n, %one, %m do (%i: i64, %a: f64[1000, 1000]) {
+        %p: f64[1000] = index %a, %0
+        %q: f64[1000] = index %a, %one
+        %b: f64[1000, 1000] = index_update %a, %q, %0
+        %c: f64[1000, 1000] = index_update %b, %p, %one
+        yield %c
+      }
+      return %r
+    }"""
+    m = np.arange(1e6).reshape(1000, 1000)
+    start = time.perf_counter()
+    (found,) = result(text, m, 10_001)
+    assert time.perf_counter() - start < 5
+    assert np.array_equal(found[:2], m[1::-1]) and np.array_equal(found[2:], m[2:])
