@@ -15,6 +15,7 @@ from charl.check.frame import Frame
 from charl.check.infer import coerce, resolve
 from charl.check.known import known
 from charl.check.leaves import unrolled
+from charl.check.let import fix_integers
 from charl.check.measures import list_length, size_expr
 from charl.check.patterns import destructure
 from charl.check.rules import apply_op
@@ -92,6 +93,7 @@ def iteration(frame: Frame, node: ast.Expr) -> Iteration | None:
 
 
 def over_value(frame: Frame, value: tree.Expr, span: Span) -> Iteration | None:
+    fix_integers(value.type)  # a loop binds its variable as `let` does
     kind = resolve(value.type)
     zero, one = tree.Constant(span, INT, 0), tree.Constant(span, INT, 1)
     if isinstance(kind, types.Range):
