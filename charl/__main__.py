@@ -8,7 +8,11 @@ million new objects (100 to 200 MB), and is not asked to look a last time at the
 import gc
 import sys
 
-from charl.tools import cli
+from charl.bytecode import keep_bytecode
+
+keep_bytecode()  # before the modules that are worth it; in the processes of `charl test`, too
+
+from charl.tools import cli  # noqa: E402
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ def output_of(name: str, *arguments: str) -> str:
     output = io.StringIO()
     checked = driver.check(driver.read_source(str(EXAMPLES / name)), arguments=arguments)
     assert not checked.warnings
-    driver.run(driver.compile_checked(checked), output)
+    driver.run(driver.compile_checked(checked), output, arguments=arguments)
     return output.getvalue()
 
 

@@ -19,6 +19,8 @@ PACKAGE = Path(charl.__file__).parent
 
 # From the top down. A name is a package or a module of `charl`.
 LAYERS = (
+    "folders",
+    "bytecode",
     "records",
     "source",
     "diagnostics",

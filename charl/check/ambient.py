@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from charl.check.annotations import Scope, resolve_type
 from charl.check.declarations import Static, StaticType
-from charl.check.dispatch import HOOKS, check_expr
+from charl.check.dispatch import check_expr
 from charl.check.frame import Frame
 from charl.check.infer import resolve
 from charl.diagnostics.suggest import nearest
@@ -88,8 +88,3 @@ def cast_type(frame: Frame, node: ast.TypeExpr) -> Type:
         found = static(frame, ast.Field(node.span, base, node.path[1]))
         return found.type if isinstance(found, StaticType) else BROKEN
     return resolve_type(Scope(frame), node)
-
-
-HOOKS["setting"] = setting
-HOOKS["static"] = static
-HOOKS["cast_type"] = cast_type

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from charl.check import tree
+from charl.check import late, tree
 from charl.check.bindings import REST
 from charl.check.declarations import (
     Alias,
@@ -21,7 +21,6 @@ from charl.check.declarations import (
     StaticType,
     Struct,
 )
-from charl.check.dispatch import HOOKS
 from charl.check.frame import Frame
 from charl.check.generics import (
     as_type,
@@ -319,7 +318,7 @@ def _field_types(
     written += [None] * len(declaration.layers)
     if None not in written:
         return tuple(t for t in written if t is not None)
-    found = HOOKS["layer_types"](scope.frame, declaration, arguments)
+    found = late.layer_types(scope.frame, declaration, arguments)
     return tuple(found[i] if t is None else t for i, t in enumerate(written))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from charl.check import tree
-from charl.check.dispatch import HOOKS, check_expr
+from charl.check import late, tree
+from charl.check.dispatch import check_expr
 from charl.check.frame import Frame
 from charl.check.infer import join, resolve, unify_dtypes
 from charl.check.known import known
@@ -85,7 +85,7 @@ def binary(frame: Frame, operator: str, left: tree.Expr, right: tree.Expr, span:
         if joined is not None:
             return joined
     if operator in ARITHMETIC and _has_leaves(a, b):
-        return HOOKS["over_leaves"](  # type: ignore[no-any-return]
+        return late.over_leaves(
             frame, lambda f, x, y: binary(f, operator, x, y, span), [left, right], span
         )
     return no_operator(frame, operator, left, right, span)
@@ -202,7 +202,7 @@ def negate(frame: Frame, value: tree.Expr, span: Span) -> tree.Expr:
             result.known = -size
         return result
     if isinstance(kind, types.Struct | types.Tuple | List):
-        return HOOKS["over_leaves"](frame, lambda f, x: negate(f, x, span), [value], span)  # type: ignore[no-any-return]
+        return late.over_leaves(frame, lambda f, x: negate(f, x, span), [value], span)
     return frame.error(
         "E0319", f"`-` does not work on {types.show(kind)}", span, f"this is {types.show(kind)}"
     )

@@ -7,17 +7,17 @@ value, later passes do it in place.
 
 from __future__ import annotations
 
-from charl.check import tree
+from charl.check import late, tree
 from charl.check.annotations import fields_of_struct
 from charl.check.arithmetic import binary
-from charl.check.calls import is_place, unknown_name
 from charl.check.declarations import FieldOf
-from charl.check.dispatch import HOOKS, check_expr, statement
+from charl.check.dispatch import Checked, check_expr, statement
 from charl.check.frame import Frame
 from charl.check.indexing import int_index, updated
 from charl.check.infer import coerce, mismatch, resolve
 from charl.check.known import known
 from charl.check.literals import tensor_literal
+from charl.check.naming import is_place, unknown_name
 from charl.core.op import REGISTRY
 from charl.diagnostics.diagnostic import Label
 from charl.source import Span
@@ -74,7 +74,7 @@ def _fixed_place(frame: Frame, target: ast.Expr) -> tuple[ast.Expr, list[tree.St
                     continue
                 let, read = frame.temporary("index", check_expr(frame, item, INT))
                 before = [*before, let]
-                fixed.append(HOOKS["checked"](item.span, read))
+                fixed.append(Checked(item.span, read))
             return ast.Index(target.span, inner, tuple(fixed)), before
     return target, []
 
@@ -127,6 +127,7 @@ def _place_type(frame: Frame, target: ast.Expr) -> Type | None:
     return None if resolve(value.type) == BROKEN else value.type
 
 
+@late.assign_place.define
 def assign_place(frame: Frame, target: ast.Expr, value: tree.Expr) -> list[tree.Statement]:
     """Assign a checked value to a variable, or to a part of one (a new whole is made)."""
     if resolve(value.type) == BROKEN:
@@ -298,24 +299,3 @@ def _assign_index(
     if kind != BROKEN:
         frame.error("E0320", f"{types.show(kind)} cannot be assigned by index", target.span)
     return []
-
-
-def stretch_to(
-    frame: Frame, value: tree.Expr, kind: Tensor, span: Span, scalar_stays: bool = False
-) -> tree.Expr:
-    """A value for a part of a tensor: of the part's shape, or stretched to it."""
-    found = resolve(value.type)
-    if isinstance(found, Tensor) and len(found.shape) < len(kind.shape):
-        value = coerce(frame, value, Tensor(kind.dtype, found.shape))
-        if scalar_stays and not found.shape:
-            return value
-        if resolve(value.type) != BROKEN:
-            return tree.Stretch(span, kind, value)
-        return value
-    return coerce(frame, value, kind)
-
-
-HOOKS["assign"] = assign_place
-
-
-HOOKS["stretch_to"] = stretch_to

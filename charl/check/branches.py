@@ -7,10 +7,13 @@ even fit the types. A block that ends in `return`, `break` or `continue` has no 
 from __future__ import annotations
 
 from charl.check import tree
-from charl.check.dispatch import HOOKS, check_expr, check_statement, expression
+from charl.check.dispatch import check_expr, check_statement, expression
 from charl.check.frame import Frame
 from charl.check.infer import join, resolve
 from charl.check.known import known
+from charl.check.modules import declare_local
+from charl.diagnostics.diagnostic import error
+from charl.source import Span
 from charl.syntax import ast
 from charl.types import dtypes, types
 from charl.types.types import BOOL, BROKEN, NEVER, UNIT, Tensor, Type, resolve_dtype
@@ -24,7 +27,7 @@ def check_block(frame: Frame, node: ast.Block, expected: Type | None) -> tree.Ex
 
 def block_body(frame: Frame, node: ast.Block, expected: Type | None) -> tree.Expr:
     """A block in a scope that the caller has opened."""
-    HOOKS["declare_local"](frame, node.statements)
+    declare_local(frame, node.statements)
     statements: list[tree.Statement] = []
     for item in node.statements:
         statements += check_statement(frame, item)
@@ -109,3 +112,14 @@ def condition_expr(frame: Frame, node: ast.Expr) -> tree.Expr:
         f"this is {types.show(kind)}",
         helps=helps,
     )
+
+
+def abort(frame: Frame, message: str | tree.Expr, span: Span) -> tree.Expr:
+    """Stop the program with a message; has type never."""
+    operands: tuple[tree.Expr, ...] = ()
+    text = message if isinstance(message, str) else "{0}"
+    if isinstance(message, tree.Expr):
+        operands = (message,)
+    failure = error("E0512", text, span, "stopped here")
+    stop = tree.Require(span, tree.Constant(span, BOOL, False), operands, failure)
+    return tree.Block(span, NEVER, (stop,), None)

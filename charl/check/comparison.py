@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from charl.check import tree
+from charl.check import late, tree
+from charl.check.ambient import static
 from charl.check.annotations import fields_of_struct, payloads_of_enum
 from charl.check.arithmetic import as_list, no_operator, operand_pair
-from charl.check.dispatch import HOOKS, check_expr, expression
+from charl.check.declarations import Function, Static, StaticType
+from charl.check.dispatch import check_expr, expression
 from charl.check.frame import Frame
 from charl.check.infer import resolve, unify_dtypes
 from charl.check.known import Choice, known
@@ -68,13 +70,12 @@ def _static_comparison(frame: Frame, node: ast.Comparison) -> bool | None:
 
 def _static_value(frame: Frame, node: ast.Expr) -> object:
     """A dtype, or the value of a const parameter beside `None`."""
-    entry = HOOKS["static"](frame, node)
-    if entry is not None:
-        return (
-            ("type", entry.type)
-            if hasattr(entry, "type") and not hasattr(entry, "value")
-            else ("value", entry.value)
-        )
+    entry = static(frame, node)
+    match entry:
+        case StaticType(type=type):
+            return ("type", type)
+        case Static(value=value):
+            return ("value", value)
     if is_none(frame, node):
         return ("value", Choice(1))
     return None
@@ -252,7 +253,7 @@ def call_library(
     """A call of a private function of the prelude."""
     prelude = frame.session.prelude
     function = prelude.names.get(name) if prelude is not None else None
-    if function is None:
+    if not isinstance(function, Function):
         return None
     supplied = [Supplied(o) for o in operands]
-    return HOOKS["call_function"](frame, function, supplied, span)  # type: ignore[no-any-return]
+    return late.call_function(frame, function, supplied, span)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from charl.check import tree
-from charl.check.calls import call_value
+from charl.check import late, tree
 from charl.check.declarations import Builtin, Derived, Function
-from charl.check.dispatch import HOOKS, broken, check_expr
+from charl.check.dispatch import broken, check_expr
 from charl.check.frame import Frame
+from charl.check.function_values import call_value
 from charl.check.infer import final, resolve
 from charl.check.known import known
 from charl.check.signatures import Supplied
@@ -162,6 +162,7 @@ def _not_scalar(frame: Frame, value: tree.Expr) -> tree.Expr:
     )
 
 
+@late.call_derived.define
 def call_derived(
     frame: Frame,
     derived: Derived,
@@ -264,8 +265,8 @@ def _call_in(expr: tree.Expr) -> tree.Call | None:
 
 def _gradient(frame: Frame, derived: Derived, result: tree.Expr, span: Span) -> tree.Expr:
     call = _call_in(result)
-    if call is None and frame.session.errors:
-        return tree.Constant(span, BROKEN, None)
+    if call is None and (frame.session.errors or frame.generic):
+        return tree.Constant(span, BROKEN, None)  # a definition takes its callees at their word
     if call is None:
         return frame.error(
             "E0405",
@@ -331,7 +332,6 @@ def _custom_call(frame: Frame, result: tree.Expr, backward: tree.Expr, span: Spa
     return _with_call(result, change)
 
 
-HOOKS["derived"] = call_derived
 BUILTINS = (
     _make("grad"),
     _make("value_and_grad"),

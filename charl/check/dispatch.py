@@ -11,6 +11,7 @@ from typing import Any
 
 from charl.check import tree
 from charl.check.frame import Frame
+from charl.records import record
 from charl.syntax import ast
 from charl.types import types
 from charl.types.types import Type
@@ -20,7 +21,6 @@ StatementRule = Callable[[Frame, Any], list[tree.Statement]]
 
 EXPRESSIONS: dict[type[ast.Expr], ExprRule] = {}
 STATEMENTS: dict[type[ast.Statement], StatementRule] = {}
-HOOKS: dict[str, Callable[..., Any]] = {}
 
 
 def expression(*kinds: type[ast.Expr]) -> Callable[[ExprRule], ExprRule]:
@@ -43,6 +43,18 @@ def statement(*kinds: type[ast.Statement]) -> Callable[[StatementRule], Statemen
         return rule
 
     return register
+
+
+@record(eq=False)
+class Checked(ast.Expr):
+    """An expression that has been checked already, put back into the untyped tree."""
+
+    expr: tree.Expr
+
+
+@expression(Checked)
+def _checked(frame: Frame, node: Checked, expected: Type | None) -> tree.Expr:
+    return node.expr
 
 
 def check_expr(frame: Frame, node: ast.Expr, expected: Type | None = None) -> tree.Expr:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from charl.check import tree
-from charl.check.calls import check_call
-from charl.check.dispatch import HOOKS, broken, check_expr, expression
+from charl.check.ambient import cast_type
+from charl.check.ambient import setting as setting_of
+from charl.check.dispatch import broken, check_expr, expression
 from charl.check.frame import Frame
 from charl.check.infer import coerce, mismatch, resolve
 from charl.check.known import known
@@ -19,7 +20,7 @@ from charl.types.types import BROKEN, INT, NEVER, Tensor, Type, resolve_dtype
 
 @expression(ast.Cast)
 def _cast(frame: Frame, node: ast.Cast, expected: Type | None) -> tree.Expr:
-    wanted = HOOKS["cast_type"](frame, node.type)
+    wanted = cast_type(frame, node.type)
     hint = wanted if isinstance(wanted, Tensor) else None
     if isinstance(node.value, ast.ListLiteral) and isinstance(wanted, Tensor):
         value = tensor_literal(frame, node.value, None)
@@ -54,7 +55,7 @@ def _with(frame: Frame, node: ast.With, expected: Type | None) -> tree.Expr:
     before = frame.ambient
     settings = dict(before)
     for name, value in node.settings:
-        setting = HOOKS["setting"](frame, name, value)
+        setting = setting_of(frame, name, value)
         if setting is not None:
             settings[name.name] = setting
     frame.ambient = tuple(sorted(settings.items(), key=lambda item: item[0]))
@@ -91,6 +92,3 @@ def _range(frame: Frame, node: ast.Range, expected: Type | None) -> tree.Expr:
         op = "sub" if isinstance(backwards, int) and backwards < 0 else "add"
         stop = apply_op(frame, REGISTRY[op], [stop, one], {}, node.span)
     return tree.Make(node.span, types.Range(dtypes.INT64), (start, stop, step))
-
-
-HOOKS["call"] = check_call

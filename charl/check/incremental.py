@@ -15,9 +15,9 @@ from typing import Any
 
 from charl.check import logic_names, tree
 from charl.check.annotations import Scope, resolve_type
-from charl.check.calls import Checked
+from charl.check.builtins import BUILTINS
 from charl.check.declarations import Entry, Enum, Function, Module, Static, Struct, Variant
-from charl.check.dispatch import check_expr
+from charl.check.dispatch import Checked, check_expr
 from charl.check.finish import finish
 from charl.check.frame import Frame, Session
 from charl.check.infer import final
@@ -53,7 +53,7 @@ class Incremental:
 
     def __init__(self, arguments: Sequence[str] = ()) -> None:
         self.session = Session(arguments=tuple(arguments))
-        load_prelude(self.session)
+        load_prelude(self.session, BUILTINS)
         source = Source("<start>", "")
         self.module = Module("main", source, ast.Module(Span(source, 0, 0), ()))
         self.names = Names(self.session, self.module)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from charl.check import tree
 from charl.check.arithmetic import as_list, binary
-from charl.check.dispatch import HOOKS, check_expr, expression
+from charl.check.dispatch import check_expr, expression
 from charl.check.frame import Frame
 from charl.check.infer import coerce, resolve
 from charl.check.known import known, known_dim
@@ -372,7 +372,7 @@ def updated(
     scalars = [i for i in items if isinstance(i, tree.Expr) and types.is_scalar(resolve(i.type))]
     if len(scalars) == len(items):
         rest = Tensor(kind.dtype, kind.shape[len(items) :])
-        value = HOOKS["stretch_to"](frame, value, rest, node.span)
+        value = stretch_to(frame, value, rest, node.span)
         return apply_op(frame, REGISTRY["index_update"], [base, value, *scalars], {}, node.span)
     first = items[0]
     if isinstance(first, tree.Expr) and len(items) == 1:
@@ -391,13 +391,13 @@ def _update_advanced(
                 tree.Constant(span, INT, 1)
             ] * (len(kind.shape) - len(index_kind.shape))
             index = apply_op(frame, REGISTRY["reshape"], [index, *lifted], {}, span)
-        value = HOOKS["stretch_to"](frame, value, kind, span, scalar_stays=True)
+        value = stretch_to(frame, value, kind, span, scalar_stays=True)
         wide = Tensor(dtypes.BOOL, kind.shape)
         if resolve(index.type) != wide:
             index = tree.Stretch(span, wide, index)
         return apply_op(frame, REGISTRY["select"], [index, value, base], {}, span)
     rows = Tensor(kind.dtype, (*index_kind.shape, *kind.shape[1:]))
-    value = HOOKS["stretch_to"](frame, value, rows, span)
+    value = stretch_to(frame, value, rows, span)
     return apply_op(frame, REGISTRY["scatter_set"], [base, index, value], {"axis": 0}, span)
 
 
@@ -430,7 +430,7 @@ def _update_slice(
     kept += list(range(len(items), len(kind.shape)))
     shape = tuple(_size_of_part(p) for p in parts)
     part_kind = Tensor(kind.dtype, tuple(shape[a] for a in kept))
-    value = HOOKS["stretch_to"](frame, value, part_kind, span)
+    value = stretch_to(frame, value, part_kind, span)
     if len(kept) < len(parts):
         sizes = [p.size for p in parts]
         value = apply_op(frame, REGISTRY["reshape"], [value, *sizes], {}, span)
@@ -443,3 +443,18 @@ def _update_slice(
 def _size_of_part(part: Slice) -> Dim:
     size = known_dim(part.size)
     return dims.symbol("?") if size is None else size
+
+
+def stretch_to(
+    frame: Frame, value: tree.Expr, kind: Tensor, span: Span, scalar_stays: bool = False
+) -> tree.Expr:
+    """A value for a part of a tensor: of the part's shape, or stretched to it."""
+    found = resolve(value.type)
+    if isinstance(found, Tensor) and len(found.shape) < len(kind.shape):
+        value = coerce(frame, value, Tensor(kind.dtype, found.shape))
+        if scalar_stays and not found.shape:
+            return value
+        if resolve(value.type) != BROKEN:
+            return tree.Stretch(span, kind, value)
+        return value
+    return coerce(frame, value, kind)

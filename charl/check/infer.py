@@ -8,8 +8,7 @@ provably different (an error), or left to a run-time check (`EnsureShape`).
 
 from __future__ import annotations
 
-from charl.check import tree
-from charl.check.dispatch import HOOKS
+from charl.check import late, tree
 from charl.check.frame import Frame
 from charl.diagnostics.diagnostic import Diagnostic, Label, error
 from charl.records import replace
@@ -304,7 +303,7 @@ def _coerce_function(
 ) -> tree.Expr:
     """A known function where `fn(A) -> B` is written: it keeps its own type, and must fit."""
     found = resolve(expr.type)
-    if isinstance(found, types.Function) or HOOKS["accepts"](frame, expr, wanted):
+    if isinstance(found, types.Function) or late.accepts(frame, expr, wanted):
         return expr
     return mismatch(frame, expr, wanted, context, secondary)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from charl.check import tree
+from charl.check import late, tree
 from charl.check.bindings import Bindings
 from charl.check.canonical import Canonical
 from charl.check.declarations import (
@@ -23,7 +23,7 @@ from charl.check.declarations import (
     StaticType,
     Struct,
 )
-from charl.check.dispatch import HOOKS, check_expr
+from charl.check.dispatch import check_expr
 from charl.check.finish import finish_instance
 from charl.check.frame import MAXIMUM_DEPTH, Frame, Progress, Session
 from charl.check.infer import coerce, final, join, resolve
@@ -82,7 +82,7 @@ class Found:
 def find_instance(frame: Frame, function: Function, actual: Actual, span: Span) -> Found | None:
     """The instance for these arguments, checked now if it is new; None after a report."""
     if not function.checked:
-        HOOKS["check_definition"](frame, function)
+        late.check_definition(frame, function)
     if function.broken:
         return None
     open_versions = _open_versions(frame, function)
@@ -302,7 +302,7 @@ def _bind_parameters(frame: Frame, function: Function, actual: Actual) -> list[t
                 names[name] = variable
             case ast.TuplePattern() as pattern:
                 read = tree.Read(parameter.span, kind, variable)
-                statements += HOOKS["destructure"](frame, pattern, read)
+                statements += late.destructure(frame, pattern, read)
         position += 1
     instance.in_out = tuple(in_out)
     for name, kind in zip(function.captures, actual.captured):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from charl.check import tree
+from charl.check import late, tree
 from charl.check.annotations import fields_of_struct
 from charl.check.arithmetic import binary
-from charl.check.dispatch import HOOKS, check_expr
+from charl.check.dispatch import check_expr
 from charl.check.frame import Frame
 from charl.check.infer import resolve
 from charl.check.literals import list_make
@@ -27,6 +27,7 @@ from charl.types.types import BROKEN, INT, UNIT, List, Tensor, Type, resolve_dty
 Leafwise = Callable[..., tree.Expr]
 
 
+@late.over_leaves.define
 def over_leaves(
     frame: Frame, change: Leafwise, values: Sequence[tree.Expr], span: Span
 ) -> tree.Expr:
@@ -232,6 +233,3 @@ def count_leaves(frame: Frame, value: tree.Expr, span: Span) -> tree.Expr:
             count = binary(frame, "*", count, size_expr(dim, leaf, axis, span), span)
         total = binary(frame, "+", total, count, span)
     return total
-
-
-HOOKS["over_leaves"] = over_leaves

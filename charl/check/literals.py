@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from charl.check import tree
-from charl.check.dispatch import HOOKS, broken, check_expr, expression
+from charl.check import late, tree
+from charl.check.dispatch import broken, check_expr, expression
 from charl.check.frame import Frame
 from charl.check.infer import coerce, join, resolve, unify_dtypes
 from charl.check.known import known
@@ -106,6 +106,7 @@ def list_make(span: Span, element: Type, items: list[tree.Expr]) -> tree.Expr:
     return tree.Apply(span, List(element), op, tuple(items), {"element": element})
 
 
+@late.list_argument.define
 def list_argument(frame: Frame, node: ast.ListLiteral) -> tree.Expr:
     """A list literal given to a template: sizes keep their number and values, as a fixed list."""
     items = [check_expr(frame, item) for item in node.items]
@@ -212,6 +213,3 @@ def _tuple(frame: Frame, node: ast.TupleLiteral, expected: Type | None) -> tree.
         hints = wanted.items
     items = tuple(check_expr(frame, i, h) for i, h in zip(node.items, hints))
     return tree.Make(node.span, types.Tuple(tuple(i.type for i in items)), items)
-
-
-HOOKS["list_argument"] = list_argument

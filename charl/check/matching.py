@@ -6,8 +6,8 @@ Each arm becomes a condition and bindings; the whole becomes nested `if`s.
 from __future__ import annotations
 
 from charl.check import tree
-from charl.check.branches import condition_expr
-from charl.check.dispatch import HOOKS, broken, check_expr, expression
+from charl.check.branches import abort, condition_expr
+from charl.check.dispatch import broken, check_expr, expression
 from charl.check.exhaustive import missing_and_unreachable
 from charl.check.frame import Frame
 from charl.check.infer import final, join, resolve
@@ -63,7 +63,7 @@ def _as_unit(body: tree.Expr) -> tree.Expr:
 
 def _no_arm(frame: Frame, node: ast.Match) -> tree.Expr:
     """Where no arm matches: not reached, since the arms cover every value."""
-    return HOOKS["abort"](frame, "no arm of this `match` fits", node.span)  # type: ignore[no-any-return]
+    return abort(frame, "no arm of this `match` fits", node.span)
 
 
 def _check_arm(

@@ -9,12 +9,13 @@ that small programs read little.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from charl.check import tree
 from charl.check.declarations import (
     Alias,
+    Builtin,
     Entry,
     Enum,
     Function,
@@ -24,7 +25,6 @@ from charl.check.declarations import (
     Struct,
     Variant,
 )
-from charl.check.dispatch import HOOKS
 from charl.check.frame import Frame, Session
 from charl.core.op import SURFACE
 from charl.diagnostics.diagnostic import Diagnostic, Label, error
@@ -129,14 +129,14 @@ def public_names(module: Module) -> list[str]:
 # --- Loading -------------------------------------------------------------------------------------
 
 
-def load_prelude(session: Session) -> None:
+def load_prelude(session: Session, builtins: Iterable[Builtin]) -> None:
     """The module whose names every file sees, and the names of the language itself."""
-    builtins = Module("builtins", Source("<language>", "", library=True), _empty())
+    own = Module("builtins", Source("<language>", "", library=True), _empty())
     for name, op in SURFACE.items():
-        builtins.names[name] = OpFunction(op)
-    for builtin in HOOKS["builtins"]():
-        builtins.names[builtin.name] = builtin
-    session.builtins = builtins.names
+        own.names[name] = OpFunction(op)
+    for builtin in builtins:
+        own.names[builtin.name] = builtin
+    session.builtins = own.names
     source = _read(STANDARD / "prelude.ch")
     session.prelude = declare_module(session, "prelude", source)
 
@@ -441,9 +441,3 @@ def module_with(frame: Frame, name: str) -> str | None:
         if declared.search((STANDARD / f"{stem}.ch").read_text(encoding="utf-8")):
             return stem
     return None
-
-
-HOOKS["member"] = member
-HOOKS["no_member"] = no_member
-HOOKS["module_with"] = module_with
-HOOKS["declare_local"] = declare_local

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from charl.check import tree
 from charl.check.annotations import fields_of_struct, payloads_of_enum
-from charl.check.calls import entry_of
 from charl.check.comparison import compare
 from charl.check.declarations import Enum, Variant
 from charl.check.frame import Frame
 from charl.check.infer import coerce, resolve
 from charl.check.known import Choice, known
+from charl.check.naming import entry_of
 from charl.check.rules import apply_op
 from charl.check.variables import bind_variable
 from charl.core.op import REGISTRY

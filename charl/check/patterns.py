@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from charl.check import tree
-from charl.check.dispatch import HOOKS
+from charl.check import late, tree
 from charl.check.frame import Frame
 from charl.check.infer import resolve
 from charl.check.pattern_tests import PatternTest, tuple_items
@@ -13,6 +12,7 @@ from charl.types import types
 from charl.types.types import BROKEN, NEVER
 
 
+@late.destructure.define
 def destructure(frame: Frame, pattern: ast.Pattern, value: tree.Expr) -> list[tree.Statement]:
     """Bind the names of a pattern that always matches."""
     match pattern:
@@ -73,6 +73,3 @@ def _destructure_struct(
     if condition is not None:
         frame.error("E0250", "this pattern may not match: use `match`", pattern.span)
     return [let, *test.bind()]
-
-
-HOOKS["destructure"] = destructure

@@ -15,12 +15,12 @@ from charl.check import (  # noqa: F401  registers the rules of every kind of no
     ambient,
     assignment,
     branches,
-    builtins,
+    chain,
     closures,
     comparison,
     expressions,
     indexing,
-    layers,
+    late,
     let,
     literals,
     logic_names,
@@ -32,11 +32,12 @@ from charl.check import (  # noqa: F401  registers the rules of every kind of no
     statements,
     tree,
 )
-from charl.check.calls import Checked, call_function
+from charl.check.builtins import BUILTINS
 from charl.check.declarations import Enum, Function, Module, Struct
-from charl.check.dispatch import HOOKS, check_expr, check_statement
+from charl.check.dispatch import check_expr, check_statement
 from charl.check.finish import finish
 from charl.check.frame import Frame, Session
+from charl.check.function_calls import call_function
 from charl.check.infer import resolve
 from charl.check.instances import Actual, check_generically, may_change
 from charl.check.modules import Names, declare_module, load_prelude
@@ -48,16 +49,13 @@ from charl.syntax import ast
 from charl.types import dims, types
 from charl.types.types import UNIT, Type
 
-HOOKS["builtins"] = lambda: builtins.BUILTINS
-HOOKS["checked"] = Checked
-
 
 def check_program(
     source: Source, *, arguments: Sequence[str] = (), tests: bool = False
 ) -> tree.CheckedProgram:
     """Check a file. `tests` also prepares its test blocks. Raises CharlError with all errors."""
     session = Session(arguments=tuple(arguments))
-    load_prelude(session)
+    load_prelude(session, BUILTINS)
     module = load_main(session, source)
     if session.errors:
         raise CharlError(*session.diagnostics)
@@ -224,9 +222,10 @@ def _check_type(frame: Frame, entry: Struct | Enum) -> None:
         check_definition(frame, method)
     if isinstance(entry, Struct):
         models.check_fields(frame, entry)
-        layers.check_chain(frame, entry)
+        chain.check_chain(frame, entry)
 
 
+@late.check_definition.define
 def check_definition(frame: Frame, function: Function) -> None:
     if function.checked or not function.is_annotated:
         return
@@ -243,9 +242,6 @@ def check_definition(frame: Frame, function: Function) -> None:
     before = len(frame.session.errors)
     check_generically(frame, function, actual)
     function.broken = len(frame.session.errors) > before
-
-
-HOOKS["check_definition"] = check_definition
 
 
 def rigid(annotation: Type) -> Type:

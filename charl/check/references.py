@@ -6,7 +6,6 @@ from typing import Any
 
 from charl.check import tree
 from charl.check.annotations import fields_of_struct
-from charl.check.calls import entry_of, unknown_name
 from charl.check.declarations import (
     Builtin,
     Enum,
@@ -19,10 +18,14 @@ from charl.check.declarations import (
     Struct,
     Variant,
 )
-from charl.check.dispatch import HOOKS, check_expr, expression
+from charl.check.dispatch import check_expr, expression
+from charl.check.enums import make_variant, variant_function, variant_of
 from charl.check.frame import Frame
 from charl.check.infer import resolve
 from charl.check.known import Choice
+from charl.check.measures import shape_of
+from charl.check.modules import member, no_member
+from charl.check.naming import entry_of, unknown_name
 from charl.core.op import Kind
 from charl.diagnostics.suggest import nearest
 from charl.source import Span
@@ -65,8 +68,8 @@ def value_of(frame: Frame, entry: Any, node: ast.Expr, expected: Type | None) ->
         case Variant():
             call = ast.Call(span, node, ())
             if not entry.enum.variants[entry.index].payload:
-                return HOOKS["variant"](frame, entry, call, expected)  # type: ignore[no-any-return]
-            return tree.MakeClosure(span, Closure(HOOKS["variant_function"](frame, entry)), ())
+                return make_variant(frame, entry, call, expected)
+            return tree.MakeClosure(span, Closure(variant_function(frame, entry)), ())
         case Struct():
             return frame.error("E0203", f"`{entry.name}` is a type: call it to make a value", span)
         case Builtin(name=name):
@@ -142,12 +145,12 @@ def check_field(frame: Frame, node: ast.Field, expected: Type | None) -> tree.Ex
     name = node.name.name
     entry = entry_of(frame, node.base)
     if isinstance(entry, Module):
-        member = HOOKS["member"](frame, entry, name)
-        if member is None:
-            return HOOKS["no_member"](frame, entry, node.name)  # type: ignore[no-any-return]
-        return value_of(frame, member, node, expected)
+        found = member(frame, entry, name)
+        if found is None:
+            return no_member(frame, entry, node.name)
+        return value_of(frame, found, node, expected)
     if isinstance(entry, Enum):
-        variant = HOOKS["variant_of"](frame, entry, node.name)
+        variant = variant_of(frame, entry, node.name)
         if isinstance(variant, tree.Expr):
             return variant
         return value_of(frame, variant, node, expected)
@@ -171,7 +174,7 @@ def check_field(frame: Frame, node: ast.Field, expected: Type | None) -> tree.Ex
         case Array(element, length) if name.isdigit() and int(name) < length:
             return tree.Get(node.span, element, base, int(name))
         case Tensor() if name == "shape":
-            return HOOKS["shape_of"](frame, base, kind, node.span)  # type: ignore[no-any-return]
+            return shape_of(frame, base, kind, node.span)
         case _ if kind in (BROKEN, NEVER):
             return base
     return _no_field(frame, kind, node)

@@ -8,100 +8,26 @@ check of the later operand's shape.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from charl.check import tree
+from charl.check import late, tree
+from charl.check.ambient import static
 from charl.check.broadcasting import CannotBroadcast, stretch_together
 from charl.check.declarations import Static, StaticType, Variant
-from charl.check.dispatch import HOOKS, check_expr
+from charl.check.dispatch import check_expr
+from charl.check.file_types import known_shape, with_shape
 from charl.check.frame import Frame
-from charl.check.infer import coerce, mismatch, resolve, unify_dtypes
+from charl.check.infer import coerce, final, has_variables, mismatch, resolve, unify_dtypes
 from charl.check.known import Choice, known, known_dim
+from charl.check.op_context import OpContext, Rejected, Uncheckable
 from charl.check.signatures import Supplied, unknown_argument
 from charl.core.op import REQUIRED, Kind, Op, Parameter
-from charl.diagnostics.diagnostic import Label, error
+from charl.diagnostics.diagnostic import Label
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import dims, dtypes, types
-from charl.types.dims import Dim, Verdict
 from charl.types.dtypes import DType
 from charl.types.types import BROKEN, NEVER, DTypeVariable, Tensor, Type, resolve_dtype
-
-
-class Rejected(Exception):
-    """A rule has refused its operands; the report has been made."""
-
-
-class Uncheckable(Exception):
-    """An attribute is a generic size: nothing can be said before a version for one size is
-    checked."""
-
-
-class OpContext:
-    """What a rule sees of the check: it may replace operands by checked ones."""
-
-    def __init__(self, frame: Frame, op: Op, operands: list[tree.Expr], span: Span) -> None:
-        self.frame, self.op, self.operands, self.span = frame, op, operands, span
-
-    def equal(self, left: Dim, right: Dim, why: str, operands: tuple[int, ...] = ()) -> Dim:
-        frame = self.frame
-        left, right = frame.simplify(left), frame.simplify(right)
-        verdict = dims.compare(left, right)
-        if verdict is Verdict.EQUAL:
-            return left
-        if verdict is Verdict.DIFFERENT:
-            self._reject(f"{why}, but {dims.show(left)} and {dims.show(right)} differ", operands)
-        for index in sorted(operands, reverse=True):
-            if self._ensure(index, left, right, why) or self._ensure(index, right, left, why):
-                frame.learn(left, right)
-                break
-        return left if isinstance(left, int) else right if isinstance(right, int) else left
-
-    def _ensure(self, index: int, want: Dim, have: Dim, why: str) -> bool:
-        """Check at run time that the axes of an operand whose size is `have` have size `want`."""
-        operand = self.operands[index]
-        kind = resolve(operand.type)
-        if not isinstance(kind, Tensor) or have not in kind.shape:
-            return False
-        shape = tuple(want if d == have else d for d in kind.shape)
-        others = tuple(
-            Label(o.span, f"this is {types.show(resolve(o.type))}")
-            for i, o in enumerate(self.operands)
-            if i != index and isinstance(resolve(o.type), Tensor) and o.span != operand.span
-        )[:1]
-        failure = error(
-            "E0511", f"{why}: {{0}} instead of {{1}}", operand.span, "", secondary=others
-        )
-        self.operands[index] = tree.EnsureShape(
-            operand.span, Tensor(kind.dtype, shape), operand, failure
-        )
-        return True
-
-    def fail(self, why: str, operands: tuple[int, ...] = (), help: str = "") -> NoReturn:
-        self._reject(why, operands, (help,) if help else ())
-
-    def unknown(self, name: str) -> Dim:
-        return dims.symbol(name)
-
-    def _reject(
-        self, message: str, operands: tuple[int, ...], helps: tuple[str, ...] = ()
-    ) -> NoReturn:
-        shown = [self.operands[i] for i in operands if i < len(self.operands)]
-        labels = [
-            Label(o.span, f"this is {types.show(resolve(o.type))}")
-            for o in dict((o.span, o) for o in shown).values()
-        ]
-        code = "E0312" if self.op.name == "matmul" else "E0313"
-        primary = labels[-1] if labels else Label(self.span)
-        self.frame.error(
-            code,
-            message,
-            primary.span,
-            primary.text,
-            secondary=tuple(labels[:-1]),
-            helps=helps,
-        )
-        raise Rejected
 
 
 def apply_op(
@@ -119,7 +45,8 @@ def apply_op(
         statements = tuple(tree.Evaluate(o.span, o) for o in operands)
         return tree.Block(span, NEVER, statements, None)
     for operand, kind in zip(operands, kinds):
-        operand.type = kind  # with the dtypes found so far: rules look at them
+        # With the dtypes found so far: rules look at them.
+        operand.type = kind if has_variables(kind) else final(kind)
     listed = list(operands)
     try:
         if op.elementwise:
@@ -180,7 +107,9 @@ def _call_op(
             dtype_groups += [(parameter, o) for o in found or []]
     if not sound or not _agree_on_dtypes(frame, shown, dtype_groups):
         return tree.Constant(span, BROKEN, None)
-    return apply_op(frame, op, operands, attributes, span)
+    shape = known_shape(op, operands, attributes)
+    result = apply_op(frame, op, operands, attributes, span)
+    return result if shape is None else with_shape(result, shape)
 
 
 def _arrange(
@@ -241,13 +170,13 @@ def _attribute(
         return dtype_argument(frame, slot)
     entry = None
     if isinstance(slot.value, ast.Expr):
-        entry = HOOKS["static"](frame, slot.value)
+        entry = static(frame, slot.value)
         if is_none(frame, slot.value):
             return parameter.default
     if isinstance(entry, Static) and isinstance(entry.value, Choice):
         return parameter.default
     if isinstance(slot.value, ast.ListLiteral) and parameter.kind is Kind.INTEGERS:
-        expr = HOOKS["list_argument"](frame, slot.value)
+        expr = late.list_argument(frame, slot.value)
     else:
         expr = supplied_expr(frame, slot)
     found = known(expr)

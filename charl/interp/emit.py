@@ -56,7 +56,9 @@ CONDITIONS = {"eq", "ne", "lt", "le", "gt", "ge", "not", "and", "or"}
 class Surroundings(Protocol):
     """What the generated code refers to by name."""
 
-    effects: Effects
+    @property
+    def effects(self) -> Effects:
+        """What each function may do besides computing its results."""
 
     def keep(self, value: Any, hint: str = "k") -> str:
         """The global name under which generated code finds a Python object."""

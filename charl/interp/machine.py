@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from charl.core.builder import MalformedCore
-from charl.core.effects import Effects, function_effects
+from charl.core.effects import Effects, block_effect, function_effects
 from charl.core.ir import Function, Program, Statement, Value
 from charl.interp.emit import Code, emit
 from charl.interp.outline import outline
@@ -47,12 +47,16 @@ class Machine:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.effects: Effects = function_effects(program)
+        self._effects = function_effects(program)
         self.namespace: dict[str, Any] = {"references": sys.getrefcount}
         self.units: dict[str, Unit] = {}
         self._names: dict[str, str] = {}
         self._parts: dict[str, Function] = {}
         self._kept = 0
+
+    @property
+    def effects(self) -> Effects:
+        return self._effects
 
     def function(self, name: str) -> Callable[..., Any]:
         """A Core function as a Python function: one result comes bare, several as a tuple."""
@@ -85,7 +89,9 @@ class Machine:
             expect_no_gradients(function)
             outlined = outline(function)
             function = outlined.function
-            self._parts.update((part.name, part) for part in outlined.parts)
+            for part in outlined.parts:
+                self._parts[part.name] = part
+                self._effects[part.name] = block_effect(part.body, self._effects)
         code = emit(function, python_name, self)
         file = f"<charl {python_name} @{name}>"
         self.units[file] = Unit(function, code, is_part)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from charl import __version__
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
+from charl.folders import cache_folder
 from charl.source import Span
 from charl.tools.report import exit_status, report
 
@@ -100,9 +101,7 @@ def write_fault(problem: Exception) -> Path | None:
         ]
     )
     name = f"fault-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
-    base = os.environ.get("XDG_CACHE_HOME")  # XDG Base Directory
-    cache = (Path(base) if base else Path.home() / ".cache") / "charl" / "faults"
-    for folder in (cache, Path(tempfile.gettempdir())):
+    for folder in (Path(cache_folder()) / "faults", Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -297,6 +297,37 @@ def test_calls_that_were_inlined_stand_in_the_call_stack() -> None:
     assert [(frame.what, frame.span) for frame in frames] == [("h", at(2)), ("g", at(1))]
 
 
+def test_blocks_cut_out_for_python_are_no_calls() -> None:
+    """The loops nest too deep for Python, and the innermost one scans."""
+    depth = 20
+    opening = "".join(f"for %0, %one, %one do (%i{k}: i64) {{\n" for k in range(depth))
+    closing = "yield }\n" * depth
+    found = failure(
+        f"""
+    fn @f(%x: i64[2]) {{
+      %y: i64 = call %x {{function = @g}}
+      return %y
+    }}
+    fn @g(%x: i64[2]) {{
+      %0: i64 = 0
+      %one: i64 = 1
+      {opening}
+      %y: i64[2] = scan %x combine (%a: i64, %b: i64) {{
+        %c: i64 = mod %a, %0
+        yield %c
+      }}
+      %e: i64 = index %y, %0
+      %no: bool = ne %e, %e
+      check %no {{failure = Diagnostic(code = "E0509", message = "not reached")}}
+      {closing}
+      return %0
+    }}""",
+        np.array([1, 2]),
+    )
+    assert found.code == "E0504" and found.primary == Label(at(2 + depth + 1))
+    assert [(frame.what, frame.span) for frame in found.frames] == [("g", at(0))]
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "code", "words"),
     [

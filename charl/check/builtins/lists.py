@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from charl.check import tree
 from charl.check.arithmetic import as_list
+from charl.check.assignment import assign_place
 from charl.check.builtins.arguments import take_arguments
-from charl.check.calls import call_value, is_place
 from charl.check.declarations import Builtin
-from charl.check.dispatch import HOOKS, broken, check_expr
+from charl.check.dispatch import broken, check_expr
 from charl.check.frame import Frame
+from charl.check.function_values import call_value
 from charl.check.indexing import int_index
 from charl.check.infer import coerce, final, mismatch, resolve
 from charl.check.leaves import Leafwise, over_leaves
 from charl.check.literals import list_make
 from charl.check.measures import list_length
+from charl.check.naming import is_place
 from charl.check.rules import apply_op, supplied_expr
 from charl.check.signatures import Supplied
 from charl.core.op import REGISTRY
@@ -60,7 +62,7 @@ def _store(
 ) -> list[tree.Statement] | None:
     """`xs.push(v)` updates the variable; `push(xs, v)` of something else gives a new list."""
     if isinstance(slot.value, ast.Expr) and is_place(slot.value) and _is_method(node, slot.value):
-        return HOOKS["assign"](frame, slot.value, new)  # type: ignore[no-any-return]
+        return assign_place(frame, slot.value, new)
     return None
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from charl.check import tree
+from charl.check.branches import abort
 from charl.check.builtins.arguments import take_arguments
 from charl.check.comparison import call_library, compare, equal_values
 from charl.check.declarations import Builtin
-from charl.check.dispatch import HOOKS, broken, check_expr
+from charl.check.dispatch import broken, check_expr
 from charl.check.frame import Frame
 from charl.check.infer import coerce, resolve, unify_dtypes
 from charl.check.known import known
@@ -15,10 +16,9 @@ from charl.check.rules import apply_op, supplied_expr
 from charl.check.signatures import unknown_argument
 from charl.core.op import REGISTRY
 from charl.diagnostics.diagnostic import error
-from charl.source import Span
 from charl.syntax import ast
 from charl.types import types
-from charl.types.types import BOOL, BROKEN, NEVER, STRING, UNIT, Tensor, Type
+from charl.types.types import BROKEN, STRING, UNIT, Tensor, Type
 
 
 def shown(value: tree.Expr) -> tree.Expr:
@@ -56,17 +56,6 @@ def _str(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
         return broken(node)
     value = supplied_expr(frame, slots[0])
     return value if resolve(value.type) == BROKEN else shown(value)
-
-
-def abort(frame: Frame, message: str | tree.Expr, span: Span) -> tree.Expr:
-    """Stop the program with a message; has type never."""
-    operands: tuple[tree.Expr, ...] = ()
-    text = message if isinstance(message, str) else "{0}"
-    if isinstance(message, tree.Expr):
-        operands = (message,)
-    failure = error("E0512", text, span, "stopped here")
-    stop = tree.Require(span, tree.Constant(span, BOOL, False), operands, failure)
-    return tree.Block(span, NEVER, (stop,), None)
 
 
 def _abort(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
@@ -117,9 +106,6 @@ def _assert_close(frame: Frame, node: ast.Call, expected: Type | None) -> tree.E
     failure = error("E0509", "these are not close: {0} and {1}", node.span, "asserted here")
     check = tree.Require(node.span, close, (shown(left), shown(right)), failure)
     return tree.Block(node.span, UNIT, (check,), None)
-
-
-HOOKS["abort"] = abort
 
 
 BUILTINS = (

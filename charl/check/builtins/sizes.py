@@ -10,11 +10,11 @@ from charl.check import tree
 from charl.check.arithmetic import binary
 from charl.check.builtins.arguments import take_arguments, tensor_argument
 from charl.check.declarations import Builtin
-from charl.check.dispatch import HOOKS, broken
+from charl.check.dispatch import broken
 from charl.check.frame import Frame
 from charl.check.infer import resolve
 from charl.check.known import known, known_dim
-from charl.check.measures import list_length, size_expr
+from charl.check.measures import after, list_length, shape_of, size_expr
 from charl.check.rules import apply_op, sizes_of, supplied_expr
 from charl.core.op import REGISTRY
 from charl.source import Span
@@ -31,7 +31,7 @@ def _len(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     match resolve(value.type):
         case Tensor(shape=shape) if shape:
             let, read = frame.temporary("x", value)
-            return _after(let, size_expr(shape[0], read, 0, node.span))
+            return after(let, size_expr(shape[0], read, 0, node.span))
         case List() | types.String():
             return list_length(frame, value, node.span)
         case types.Tuple(items):
@@ -60,21 +60,6 @@ def _len(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
             )
 
 
-def _after(let: tree.Let, result: tree.Expr) -> tree.Expr:
-    """A result computed after a binding; a mere reading needs none, unless it is that of a
-    variable with `?` sizes: only the reading tells what they are."""
-    if isinstance(let.value, tree.Read) and let.value.type == let.value.variable.type:
-        return result
-    return tree.Block(result.span, result.type, (let,), result)
-
-
-def shape_of(frame: Frame, value: tree.Expr, kind: Tensor, span: Span) -> tree.Expr:
-    """The sizes of a tensor as a fixed-size list."""
-    let, read = frame.temporary("x", value)
-    sizes = tuple(size_expr(d, read, a, span) for a, d in enumerate(kind.shape))
-    return _after(let, tree.Make(span, types.Array(INT, len(sizes)), sizes))
-
-
 def _shape(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     slots = take_arguments(frame, node, ["x"], 1)
     found = None if slots is None or slots[0] is None else tensor_argument(frame, slots[0])
@@ -100,12 +85,12 @@ def _size(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
                 slots[1].span,
             )
         let, read = frame.temporary("x", value)
-        return _after(let, size_expr(kind.shape[axis], read, axis % rank, node.span))
+        return after(let, size_expr(kind.shape[axis], read, axis % rank, node.span))
     let, read = frame.temporary("x", value)
     total: tree.Expr = tree.Constant(node.span, INT, 1)
     for axis, dim in enumerate(kind.shape):
         total = binary(frame, "*", total, size_expr(dim, read, axis, node.span), node.span)
-    return _after(let, total)
+    return after(let, total)
 
 
 def _reshape(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
@@ -138,9 +123,6 @@ def _divided(frame: Frame, count: tree.Expr, size: tree.Expr, span: Span) -> tre
     if known_dim(size) == 1:
         return count
     return binary(frame, "//", count, size, span)
-
-
-HOOKS["shape_of"] = shape_of
 
 
 BUILTINS = (

@@ -1,0 +1,58 @@
+"""What a written name stands for, whether it is a place, and the report when there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from charl.check import tree
+from charl.check.declarations import (
+    Module,
+)
+from charl.check.frame import Frame
+from charl.check.modules import member, module_with
+from charl.diagnostics.diagnostic import Label
+from charl.diagnostics.suggest import nearest
+from charl.syntax import ast
+
+
+def entry_of(frame: Frame, node: ast.Expr) -> Any:
+    """The declaration that a name or `module.name` stands for, None for values and unknowns."""
+    match node:
+        case ast.Name(name=name):
+            return frame.look_up(name)
+        case ast.Field(base=base, name=name):
+            outer = entry_of(frame, base)
+            if isinstance(outer, Module) and not name.name.startswith("_"):
+                return member(frame, outer, name.name)
+    return None
+
+
+def is_place(node: ast.Expr) -> bool:
+    """Whether a value can be assigned there: a variable, or a part of one."""
+    while isinstance(node, ast.Field | ast.Index):
+        node = node.base
+    return isinstance(node, ast.Name)
+
+
+def unknown_name(frame: Frame, node: ast.Name, what: str = "name") -> tree.Expr:
+    """Report a name that is not there, or not there yet."""
+    later = frame.module.pending.get(node.name)
+    if later is not None:
+        return frame.error(
+            "E0204",
+            f"`{node.name}` is used before the line that gives it a value",
+            node.span,
+            secondary=(Label(later, "it gets its value here"),),
+        )
+    near = nearest(node.name, frame.visible_names())
+    helps = (f"did you mean `{near}`?",) if near else ()
+    owner = module_with(frame, node.name)
+    if not near and owner is not None:
+        helps = (f"`from {owner} import {node.name}` brings it in",)
+    return frame.error(
+        "E0201",
+        f"there is no {what} named `{node.name}`",
+        node.span,
+        "not found in this scope",
+        helps=helps,
+    )
