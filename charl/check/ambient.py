@@ -86,5 +86,10 @@ def cast_type(frame: Frame, node: ast.TypeExpr) -> Type:
     if isinstance(node, ast.NamedType) and len(node.path) == 2 and node.path[1].name == "dtype":
         base = ast.Name(node.path[0].span, node.path[0].name)
         found = static(frame, ast.Field(node.span, base, node.path[1]))
-        return found.type if isinstance(found, StaticType) else BROKEN
+        if isinstance(found, StaticType):
+            return found.type
+        kind = resolve(check_expr(frame, base).type)
+        if kind != BROKEN:
+            frame.error("E0207", f"{types.show(kind)} has no dtype", node.span)
+        return BROKEN
     return resolve_type(Scope(frame), node)
