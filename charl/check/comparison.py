@@ -184,6 +184,8 @@ def equal_values(frame: Frame, left: tree.Expr, right: tree.Expr, span: Span) ->
             return call_library(frame, "_lists_equal", operands, span)
         case types.Range(), types.Range():
             return _all_equal(frame, left, right, [INT] * 3, [INT] * 3, span)
+        case types.Closure(captured=()), types.Closure(captured=()) if a.function is b.function:
+            return tree.Constant(span, BOOL, True)
         case ((types.Closure() | types.Closures()), _):
             return None
     return tree.Constant(span, BOOL, True) if a == b else None

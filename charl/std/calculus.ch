@@ -4,7 +4,7 @@
 /// structs or models.
 fn inner(a, b) {
     let total = 0.0
-    for product in parameters(map(|x, y| sum(x * y), a, b)) { total += product as float }
+    for product in parameters(map_leaves(|x, y| sum(x * y), a, b)) { total += product as float }
     total
 }
 
@@ -21,7 +21,7 @@ fn vjp(f, x) {
 fn jvp(f, x, v) {
     let y = f(x)
     let back = |cotangent| grad(|z| inner(f(z), cotangent))(x)
-    (y, grad(|cotangent| inner(back(cotangent), v))(map(|leaf| zeros_like(leaf), y)))
+    (y, grad(|cotangent| inner(back(cotangent), v))(map_leaves(|leaf| zeros_like(leaf), y)))
 }
 
 /// The function that gives all derivatives of a vector's elements `f(x)[i]`: for `f(x)` of

@@ -13,7 +13,9 @@
 struct GradientDescent {
     rate: float
 
-    fn step(mut model, gradient) { model = map(|p, g| p - (rate as p.dtype) * g, model, gradient) }
+    fn step(mut model, gradient) {
+        model = map_leaves(|p, g| p - (rate as p.dtype) * g, model, gradient)
+    }
 }
 
 /// Gradient descent with momentum; see `sgd`.
@@ -24,13 +26,13 @@ struct Momentum[M] {
     velocity: M
 
     mut fn step(mut model: M, gradient: M) {
-        self.velocity = map(|v, g| (momentum as v.dtype) * v + g, velocity, gradient)
+        self.velocity = map_leaves(|v, g| (momentum as v.dtype) * v + g, velocity, gradient)
         let direction = if nesterov {
-            map(|v, g| (momentum as v.dtype) * v + g, self.velocity, gradient)
+            map_leaves(|v, g| (momentum as v.dtype) * v + g, self.velocity, gradient)
         } else {
             self.velocity
         }
-        model = map(|p, d| p - (rate as p.dtype) * d, model, direction)
+        model = map_leaves(|p, d| p - (rate as p.dtype) * d, model, direction)
     }
 }
 
@@ -61,8 +63,12 @@ struct Adam[M] {
     mut fn step(mut model: M, gradient: M) {
         self.steps = steps + 1
         let (b1, b2) = (beta1, beta2)
-        self.mean = map(|m, g| (b1 as m.dtype) * m + ((1 - b1) as m.dtype) * g, mean, gradient)
-        self.square = map(
+        self.mean = map_leaves(
+            |m, g| (b1 as m.dtype) * m + ((1 - b1) as m.dtype) * g,
+            mean,
+            gradient,
+        )
+        self.square = map_leaves(
             |s, g| (b2 as s.dtype) * s + ((1 - b2) as s.dtype) * (g * g),
             square,
             gradient,
@@ -71,7 +77,7 @@ struct Adam[M] {
         let size = rate / (1 - b1 ** self.steps)
         let scale = rsqrt(1 - b2 ** self.steps)
         let (kept, epsilon) = (1 - rate * decay, epsilon)
-        model = map(
+        model = map_leaves(
             |p, m, s| {
                 let change = (size as p.dtype) * m /
                     (sqrt(s) * (scale as p.dtype) + (epsilon as p.dtype))
@@ -131,12 +137,12 @@ struct RMSProp[M] {
 
     mut fn step(mut model: M, gradient: M) {
         let b = decay
-        self.square = map(
+        self.square = map_leaves(
             |s, g| (b as s.dtype) * s + ((1 - b) as s.dtype) * (g * g),
             square,
             gradient,
         )
-        model = map(
+        model = map_leaves(
             |p, g, s| p - (rate as p.dtype) * g / (sqrt(s) + (epsilon as p.dtype)),
             model,
             gradient,
@@ -159,8 +165,8 @@ struct AdaGrad[M] {
     square: M
 
     mut fn step(mut model: M, gradient: M) {
-        self.square = map(|s, g| s + g * g, square, gradient)
-        model = map(
+        self.square = map_leaves(|s, g| s + g * g, square, gradient)
+        model = map_leaves(
             |p, g, s| p - (rate as p.dtype) * g / (sqrt(s) + (epsilon as p.dtype)),
             model,
             gradient,
@@ -176,7 +182,7 @@ fn adagrad(model, rate: float = 0.01, epsilon: float = 1e-10) {
     AdaGrad(rate: rate, epsilon: epsilon, square: _zeros(model))
 }
 
-fn _zeros(model) { map(|p| zeros_like(p), model) }
+fn _zeros(model) { map_leaves(|p| zeros_like(p), model) }
 
 // --- Gradients -----------------------------------------------------------------------------------
 
@@ -193,12 +199,12 @@ fn global_norm(gradient) -> float {
 /// 2013.
 fn clip_by_norm(gradient, limit: float) {
     let factor = limit / maximum(global_norm(gradient), limit)
-    map(|g| g * (factor as g.dtype), gradient)
+    map_leaves(|g| g * (factor as g.dtype), gradient)
 }
 
 /// The gradient with every number moved into `-limit` to `limit`.
 fn clip_by_value(gradient, limit: float) {
-    map(|g| clip(g, -limit, limit), gradient)
+    map_leaves(|g| clip(g, -limit, limit), gradient)
 }
 
 // --- Schedules -----------------------------------------------------------------------------------

@@ -142,10 +142,23 @@ def _remove(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
 
 def _map(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     """`map(f, a, b...)`: over the elements of lists, or the float leaves of structs and tensors."""
+    return _mapped(frame, node, "map", over_elements=True)
+
+
+def _map_leaves(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
+    """`map_leaves(f, a, b...)`: over the float leaves, those inside the elements of lists too."""
+    return _mapped(frame, node, "map_leaves", over_elements=False)
+
+
+def _mapped(frame: Frame, node: ast.Call, name: str, over_elements: bool) -> tree.Expr:
     if len(node.arguments) < 2:
-        return frame.error("E0221", "`map` needs a function and something to map over", node.span)
-    function = check_expr(frame, node.arguments[0].value)
-    values = [as_list(frame, check_expr(frame, a.value)) for a in node.arguments[1:]]
+        return frame.error(
+            "E0221", f"`{name}` needs a function and something to map over", node.span
+        )
+    function, *values = (check_expr(frame, a.value) for a in node.arguments)
+    if not _is_function(function) and _is_function(values[0]):
+        function, values[0] = values[0], function  # `xs |> map(f)`, `xs.map(f)`
+    values = [as_list(frame, value) for value in values]
     kinds = [resolve(v.type) for v in values]
     if BROKEN in (resolve(function.type), *kinds):
         return broken(node)
@@ -154,11 +167,15 @@ def _map(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     def apply(inner: Frame, *leaves: tree.Expr) -> tree.Expr:
         return call_value(inner, read, [Supplied(leaf) for leaf in leaves], node.span)
 
-    if isinstance(kinds[0], List):
+    if over_elements and isinstance(kinds[0], List):
         result = _map_list(frame, apply, values, node.span)
     else:
         result = over_leaves(frame, apply, values, node.span)
     return tree.Block(node.span, result.type, (let,), result)
+
+
+def _is_function(value: tree.Expr) -> bool:
+    return isinstance(resolve(value.type), types.Closure | types.Closures | types.Function)
 
 
 def _map_list(frame: Frame, apply: Leafwise, values: list[tree.Expr], span: Span) -> tree.Expr:
@@ -233,4 +250,5 @@ BUILTINS = (
     Builtin("insert", _insert, "xs.insert(i, x): insert before index i."),
     Builtin("remove", _remove, "xs.remove(i): take out the element at index i."),
     Builtin("map", _map, "map(f, a, b...): over elements of lists, or float leaves of structs."),
+    Builtin("map_leaves", _map_leaves, "map_leaves(f, a, b...): over all float leaves of values."),
 )
