@@ -12,7 +12,7 @@ from collections.abc import Callable
 from charl.check import late, tree
 from charl.check.dispatch import check_expr
 from charl.check.frame import Frame
-from charl.check.infer import join, resolve, unify_dtypes
+from charl.check.infer import join, meet, resolve, unify_dtypes
 from charl.check.known import known
 from charl.check.literals import list_make, tensor_literal
 from charl.check.products import matrix_product
@@ -69,7 +69,7 @@ def _as_operand(frame: Frame, node: ast.Expr, other: tree.Expr) -> tree.Expr:
 
 def binary(frame: Frame, operator: str, left: tree.Expr, right: tree.Expr, span: Span) -> tree.Expr:
     """An arithmetic operator on checked operands."""
-    a, b = resolve(left.type), resolve(right.type)
+    a, b = meet(frame, left, right)
     if BROKEN in (a, b):
         return tree.Constant(span, BROKEN, None)
     if NEVER in (a, b):

@@ -16,7 +16,7 @@ from charl.check.arithmetic import as_list, no_operator, operand_pair
 from charl.check.declarations import Function, Static, StaticType
 from charl.check.dispatch import check_expr, expression
 from charl.check.frame import Frame
-from charl.check.infer import resolve, unify_dtypes
+from charl.check.infer import meet, resolve, unify_dtypes
 from charl.check.known import Choice, known
 from charl.check.rules import apply_op, different_dtypes, is_none
 from charl.check.signatures import Supplied
@@ -84,7 +84,7 @@ def _static_value(frame: Frame, node: ast.Expr) -> object:
 def compare(
     frame: Frame, operator: str, left: tree.Expr, right: tree.Expr, span: Span
 ) -> tree.Expr:
-    a, b = resolve(left.type), resolve(right.type)
+    a, b = meet(frame, left, right)
     if BROKEN in (a, b):
         return tree.Constant(span, BROKEN, None)
     if NEVER in (a, b):

@@ -167,6 +167,14 @@ def unify(frame: Frame, a: Type, b: Type) -> bool:
     return a == b
 
 
+def meet(frame: Frame, left: tree.Expr, right: tree.Expr) -> tuple[Type, Type]:
+    """The types of two operands; one that nothing has told yet is that of the other."""
+    a, b = resolve(left.type), resolve(right.type)
+    if isinstance(a, Variable) or isinstance(b, Variable):
+        unify(frame, a, b)
+    return resolve(a), resolve(b)
+
+
 def _unify_declared(frame: Frame, a: Struct | Enum, b: Struct | Enum) -> bool:
     """Whether two structs or enums are of one declaration, with arguments that agree."""
     return (

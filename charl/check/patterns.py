@@ -40,6 +40,8 @@ def _destructure_tuple(
             for item in items
             for s in destructure(frame, item, tree.Constant(item.span, BROKEN, None))
         ]
+    if isinstance(kind, types.Variable):  # an element of a list that is still empty
+        kind.bound = kind = types.Tuple(tuple(types.Variable() for _ in items))
     parts = tuple_items(kind)
     if parts is None or len(parts) != len(items):
         frame.error(
