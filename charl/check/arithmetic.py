@@ -118,7 +118,7 @@ def _tensor_arithmetic(
             dtype.default = dtypes.FLOAT64  # as of two integer tensors bound by `let`
         dtype.float_only = True
     result = apply_op(frame, REGISTRY[ARITHMETIC[operator]], [left, right], {}, span)
-    return _with_size(frame, operator, left, right, result)
+    return _with_size(operator, left, right, result)
 
 
 SIZES: dict[str, Callable[[int | Polynomial, int | Polynomial], int | Polynomial | None]] = {
@@ -130,9 +130,7 @@ SIZES: dict[str, Callable[[int | Polynomial, int | Polynomial], int | Polynomial
 }
 
 
-def _with_size(
-    frame: Frame, operator: str, left: tree.Expr, right: tree.Expr, result: tree.Expr
-) -> tree.Expr:
+def _with_size(operator: str, left: tree.Expr, right: tree.Expr, result: tree.Expr) -> tree.Expr:
     """Arithmetic on ints that are sizes is a size again."""
     if not isinstance(result, tree.Apply) or operator not in SIZES:
         return result
@@ -151,7 +149,7 @@ def _with_size(
 
 
 def _concatenate(frame: Frame, left: tree.Expr, right: tree.Expr, span: Span) -> tree.Expr | None:
-    left, right = as_list(frame, left), as_list(frame, right)
+    left, right = as_list(left), as_list(right)
     if not isinstance(resolve(left.type), List) or not isinstance(resolve(right.type), List):
         return None
     kind, (left, right) = join(frame, [left, right], "the lists")
@@ -160,7 +158,7 @@ def _concatenate(frame: Frame, left: tree.Expr, right: tree.Expr, span: Span) ->
     return tree.Apply(span, kind, REGISTRY["list_concat"], (left, right), {})
 
 
-def as_list(frame: Frame, expr: tree.Expr) -> tree.Expr:
+def as_list(expr: tree.Expr) -> tree.Expr:
     """A fixed-size list as a growing one; anything else as it is."""
     kind = resolve(expr.type)
     if not isinstance(kind, types.Array):

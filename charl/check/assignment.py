@@ -160,54 +160,69 @@ def _assign_name(
             whole = tree.Read(target.span, variable.type, variable)
             return _assign_item(frame, variable, whole, index, value)
         case tree.Variable():
-            if entry.is_global and not frame.is_top:
-                frame.error(
-                    "E0205",
-                    f"`{name}` is a top-level variable, and a function cannot assign it",
-                    target.span,
-                    secondary=(Label(entry.span, "it is bound here"),),
-                    helps=("return the new value, or take it as a `mut` parameter",),
-                )
-                return []
-            if entry in frame.instance.captured:
-                frame.error(
-                    "E0246",
-                    f"`{name}` was captured by value, so assigning it here has no effect",
-                    target.span,
-                    helps=("return the new value", f"or shadow it: `let {name} = ...`"),
-                )
-                return []
-            if _is_constant(frame, name):
-                frame.error(
-                    "E0243",
-                    f"`{name}` is a `const` and cannot be assigned again",
-                    target.span,
-                    secondary=(Label(entry.span, "it is bound here"),),
-                    helps=("bind it with `let`",),
-                )
-                return []
-            label = (Label(entry.span, f"`{name}` is bound here"),)
-            kind = resolve(entry.type)
-            if _grows(frame, value, kind):
-                shown = types.show(kind)
-                open_type = types.map_dims(kind, lambda d: dims.UNKNOWN)
-                frame.error(
-                    "E0310",
-                    f"`{name}` is {shown}, and the new value is {types.show(resolve(value.type))}",
-                    value.span,
-                    secondary=label,
-                    helps=(f"`let {name}: {open_type} = ...` lets its sizes change",),
-                )
-                return []
-            fitted = coerce(frame, value, kind, "", label)
-            if frame.is_top and entry not in frame.defined:
-                frame.defined.append(entry)
-            return [tree.Assign(target.span, entry, fitted)]
+            return _assign_variable(frame, target, entry, value)
         case None:
             unknown_name(frame, target)
         case _:
             frame.error("E0240", f"`{name}` is not a variable", target.span)
     return []
+
+
+def _may_assign(frame: Frame, target: ast.Name, entry: tree.Variable) -> bool:
+    """Whether a variable may be assigned here, reported when not."""
+    name = target.name
+    if entry.is_global and not frame.is_top:
+        frame.error(
+            "E0205",
+            f"`{name}` is a top-level variable, and a function cannot assign it",
+            target.span,
+            secondary=(Label(entry.span, "it is bound here"),),
+            helps=("return the new value, or take it as a `mut` parameter",),
+        )
+        return False
+    if entry in frame.instance.captured:
+        frame.error(
+            "E0246",
+            f"`{name}` was captured by value, so assigning it here has no effect",
+            target.span,
+            helps=("return the new value", f"or shadow it: `let {name} = ...`"),
+        )
+        return False
+    if _is_constant(frame, name):
+        frame.error(
+            "E0243",
+            f"`{name}` is a `const` and cannot be assigned again",
+            target.span,
+            secondary=(Label(entry.span, "it is bound here"),),
+            helps=("bind it with `let`",),
+        )
+        return False
+    return True
+
+
+def _assign_variable(
+    frame: Frame, target: ast.Name, entry: tree.Variable, value: tree.Expr
+) -> list[tree.Statement]:
+    if not _may_assign(frame, target, entry):
+        return []
+    name = target.name
+    label = (Label(entry.span, f"`{name}` is bound here"),)
+    kind = resolve(entry.type)
+    if _grows(frame, value, kind):
+        shown = types.show(kind)
+        open_type = types.map_dims(kind, lambda d: dims.UNKNOWN)
+        frame.error(
+            "E0310",
+            f"`{name}` is {shown}, and the new value is {types.show(resolve(value.type))}",
+            value.span,
+            secondary=label,
+            helps=(f"`let {name}: {open_type} = ...` lets its sizes change",),
+        )
+        return []
+    fitted = coerce(frame, value, kind, "", label)
+    if frame.is_top and entry not in frame.defined:
+        frame.defined.append(entry)
+    return [tree.Assign(target.span, entry, fitted)]
 
 
 def _grows(frame: Frame, value: tree.Expr, kind: Type) -> bool:

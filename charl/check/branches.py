@@ -114,7 +114,7 @@ def condition_expr(frame: Frame, node: ast.Expr) -> tree.Expr:
     )
 
 
-def abort(frame: Frame, message: str | tree.Expr, span: Span) -> tree.Expr:
+def abort(message: str | tree.Expr, span: Span) -> tree.Expr:
     """Stop the program with a message; has type never."""
     operands: tuple[tree.Expr, ...] = ()
     text = message if isinstance(message, str) else "{0}"

@@ -133,7 +133,7 @@ def _call_member(
     name = callee.name.name
     entry = entry_of(frame, callee.base) if isinstance(callee.base, ast.Name | ast.Field) else None
     if isinstance(entry, Module):
-        found = member(frame, entry, name)
+        found = member(entry, name)
         if found is None:
             return no_member(frame, entry, callee.name)
         return call_entry(frame, found, callee, node, expected)

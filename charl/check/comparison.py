@@ -180,7 +180,7 @@ def equal_values(frame: Frame, left: tree.Expr, right: tree.Expr, span: Span) ->
                 return tree.Apply(span, BOOL, REGISTRY["box_equal"], (left, right), {})
             return _equal_enums(frame, left, right, a, span)
         case ((List() | types.Array()), (List() | types.Array())):
-            operands = [as_list(frame, left), as_list(frame, right)]
+            operands = [as_list(left), as_list(right)]
             return call_library(frame, "_lists_equal", operands, span)
         case types.Range(), types.Range():
             return _all_equal(frame, left, right, [INT] * 3, [INT] * 3, span)

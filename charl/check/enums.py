@@ -65,7 +65,7 @@ def make_variant(
         return broken(node)
     fields = payloads_of_enum(frame, kind)[variant.index]
     items = tuple(
-        coerce(frame, as_list(frame, v), t, f"`{variant.name}` holds {types.show(t)}")
+        coerce(frame, as_list(v), t, f"`{variant.name}` holds {types.show(t)}")
         for v, t in zip(values, fields)
     )
     return tree.Variant(node.span, kind, variant.index, items)

@@ -53,14 +53,14 @@ def missing_and_unreachable(
         if witness is None:
             break
         missing.append(witness[0])
-        top = _top_constructor(frame, subject, witness[0])
+        top = _top_constructor(subject, witness[0])
         if top is None:
             break
         rows.append((top,))
     return missing, unreachable
 
 
-def _top_constructor(frame: Frame, subject: Type, witness: str) -> ast.Pattern | None:
+def _top_constructor(subject: Type, witness: str) -> ast.Pattern | None:
     """A pattern for everything with the witness's outermost constructor, to look for another."""
     kind = resolve(subject)
     if not isinstance(kind, types.Enum):

@@ -53,7 +53,7 @@ def index_value(frame: Frame, base: tree.Expr, node: ast.Index) -> tree.Expr:
             place = _known_place(frame, node)
             if isinstance(place, int) and -kind.length <= place < kind.length:
                 return tree.Get(node.span, kind.element, base, place % kind.length)
-            return index_value(frame, as_list(frame, base), node)
+            return index_value(frame, as_list(base), node)
         case types.Tuple(items):
             place = _known_place(frame, node)
             if isinstance(place, int) and -len(items) <= place < len(items):
@@ -107,7 +107,7 @@ def _index_list(frame: Frame, base: tree.Expr, kind: Type, node: ast.Index) -> t
         op = REGISTRY["list_get" if isinstance(kind, List) else "string_index"]
         return tree.Apply(node.span, frame.opened(resolve(element)), op, (base, index), {})
     let, read = frame.temporary("base", base)
-    length = list_length(frame, read, node.span)
+    length = list_length(read, node.span)
     part = range_of(frame, item, length)
     if part is None:
         return tree.Constant(node.span, BROKEN, None)
@@ -214,7 +214,7 @@ def tensor_index(frame: Frame, item: ast.Expr) -> tree.Expr:
     kind = resolve(value.type)
     if kind in (BROKEN, NEVER):
         return value
-    if not isinstance(kind, Tensor) or not _is_index_dtype(frame, kind):
+    if not isinstance(kind, Tensor) or not _is_index_dtype(kind):
         return frame.error(
             "E0323",
             "an index is an int, a range, an int tensor, or a bool mask",
@@ -226,7 +226,7 @@ def tensor_index(frame: Frame, item: ast.Expr) -> tree.Expr:
     return value
 
 
-def _is_index_dtype(frame: Frame, kind: Tensor) -> bool:
+def _is_index_dtype(kind: Tensor) -> bool:
     dtype = resolve_dtype(kind.dtype)
     if isinstance(dtype, types.DTypeVariable):
         return not dtype.float_only

@@ -443,7 +443,7 @@ def _merge(frame: Frame, a: Type, b: Type) -> Type | None:
             return None if None in items else Tuple(tuple(t for t in items if t is not None))
         case List(), List():
             inner = _merge(frame, resolve(a.element), resolve(b.element))
-            return None if inner is None else List(_forget(inner, a.element, b.element))
+            return None if inner is None else List(_forget(inner, a.element))
     return a if unify(frame, a, b) else None
 
 
@@ -455,7 +455,7 @@ def _merge_dim(frame: Frame, a: Dim, b: Dim) -> Dim | None:
     return None if verdict is Verdict.DIFFERENT else dims.symbol("?")
 
 
-def _forget(merged: Type, a: Type, b: Type) -> Type:
+def _forget(merged: Type, a: Type) -> Type:
     """Element sizes that differ between lists are unknown, not one fresh size."""
     if isinstance(merged, Tensor) and isinstance(resolve(a), Tensor):
         left = resolve(a)

@@ -31,7 +31,7 @@ def check_let(frame: Frame, node: ast.Let) -> list[tree.Statement]:
         label = Label(node.type.span, f"declared as {types.show(annotation)}")  # type: ignore[union-attr]
         value = coerce(frame, value, annotation, "", (label,))
     else:
-        value = as_list(frame, value) if isinstance(node.value, ast.ListLiteral) else value
+        value = as_list(value) if isinstance(node.value, ast.ListLiteral) else value
     if resolve(value.type) == UNIT and not isinstance(node.value, ast.TupleLiteral):
         value = frame.error(
             "E0306", "this yields no value, so there is nothing to bind", node.value.span

@@ -139,40 +139,12 @@ def tensor_literal(frame: Frame, node: ast.ListLiteral, wanted: Tensor | None) -
         else:
             scalar = None if hint is None else Tensor(hint)
             rows.append(check_expr(frame, item, scalar))
-    kinds = [resolve(r.type) for r in rows]
     if not rows:
         dtype = hint if hint is not None else dtypes.FLOAT32
         return _constant_tensor(node.span, Tensor(dtype, (0,)), [])
-    for row, kind in zip(rows, kinds):
-        if kind == BROKEN:
-            return row
-        if not isinstance(kind, Tensor):
-            return frame.error(
-                "E0316",
-                "a tensor holds numbers or booleans",
-                row.span,
-                f"this is {types.show(kind)}",
-            )
-    first = kinds[0]
-    assert isinstance(first, Tensor)
-    for row, kind in zip(rows[1:], kinds[1:]):
-        assert isinstance(kind, Tensor)
-        if len(kind.shape) != len(first.shape) or kind.shape != first.shape:
-            return frame.error(
-                "E0317",
-                "the rows of this tensor differ in length",
-                row.span,
-                f"this is {types.show(kind)}",
-                helps=(f"the first row is {types.show(first)}",),
-            )
-        if not unify_dtypes(first.dtype, kind.dtype):
-            return frame.error(
-                "E0315",
-                "the elements of a tensor have one dtype",
-                row.span,
-                f"this is {types.show(Tensor(kind.dtype))}, the first is "
-                f"{types.show(Tensor(first.dtype))}",
-            )
+    first = _row_type(frame, rows)
+    if first is None:
+        return broken(node)
     dtype = resolve_dtype(first.dtype)
     if hint is not None and isinstance(resolve_dtype(hint), DTypeVariable):
         unify_dtypes(first.dtype, hint)
@@ -184,6 +156,46 @@ def tensor_literal(frame: Frame, node: ast.ListLiteral, wanted: Tensor | None) -
     if None not in values:
         return _constant_tensor(node.span, result, values)
     return apply_op(frame, REGISTRY["stack"], rows, {"axis": 0}, node.span)
+
+
+def _row_type(frame: Frame, rows: list[tree.Expr]) -> Tensor | None:
+    """The type that all rows of a tensor literal share; None when one is broken or reported."""
+    first = resolve(rows[0].type)
+    for row in rows:
+        kind = resolve(row.type)
+        if kind == BROKEN:
+            return None
+        if not isinstance(kind, Tensor):
+            frame.error(
+                "E0316",
+                "a tensor holds numbers or booleans",
+                row.span,
+                f"this is {types.show(kind)}",
+            )
+            return None
+    assert isinstance(first, Tensor)
+    for row in rows[1:]:
+        kind = resolve(row.type)
+        assert isinstance(kind, Tensor)
+        if kind.shape != first.shape:
+            frame.error(
+                "E0317",
+                "the rows of this tensor differ in length",
+                row.span,
+                f"this is {types.show(kind)}",
+                helps=(f"the first row is {types.show(first)}",),
+            )
+            return None
+        if not unify_dtypes(first.dtype, kind.dtype):
+            frame.error(
+                "E0315",
+                "the elements of a tensor have one dtype",
+                row.span,
+                f"this is {types.show(Tensor(kind.dtype))}, the first is "
+                f"{types.show(Tensor(first.dtype))}",
+            )
+            return None
+    return first
 
 
 def _literal_value(row: tree.Expr) -> Any:

@@ -25,7 +25,7 @@ from charl.records import field, record
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import dims, types
-from charl.types.types import BROKEN, INT, NEVER, STRING, UNIT, List, Tensor
+from charl.types.types import BROKEN, INT, NEVER, STRING, UNIT, List, Tensor, Type
 
 
 @record(frozen=False, eq=False)
@@ -97,15 +97,9 @@ def over_value(frame: Frame, value: tree.Expr, span: Span) -> Iteration | None:
     kind = resolve(value.type)
     zero, one = tree.Constant(span, INT, 0), tree.Constant(span, INT, 1)
     if isinstance(kind, types.Range):
-        if isinstance(value, tree.Make):
-            start, stop, step = value.items
-            checks = [] if known(step) else [_not_zero(frame, step)]
-            return Iteration(start, stop, step, lambda i: i, checks)
-        let, read = frame.temporary("range", value)
-        parts = [tree.Get(span, INT, read, i) for i in range(3)]
-        return Iteration(parts[0], parts[1], parts[2], lambda i: i, [let])
+        return _over_range(frame, value, span)
     if isinstance(kind, types.Array):
-        value = as_list(frame, value)
+        value = as_list(value)
         kind = resolve(value.type)
     let, read = frame.temporary("items", value)
     match kind:
@@ -119,7 +113,7 @@ def over_value(frame: Frame, value: tree.Expr, span: Span) -> Iteration | None:
                 [let],
             )
         case List(element):
-            length = list_length(frame, read, span)
+            length = list_length(read, span)
             return Iteration(
                 zero,
                 length,
@@ -130,7 +124,7 @@ def over_value(frame: Frame, value: tree.Expr, span: Span) -> Iteration | None:
                 [let],
             )
         case types.String():
-            length = list_length(frame, read, span)
+            length = list_length(read, span)
             return Iteration(
                 zero,
                 length,
@@ -139,17 +133,31 @@ def over_value(frame: Frame, value: tree.Expr, span: Span) -> Iteration | None:
                 [let],
             )
     if kind not in (BROKEN, NEVER):
-        helps: tuple[str, ...] = ()
-        if isinstance(kind, Tensor):
-            helps = (f"count with a range: `0..{span.text}`",)
-        frame.error(
-            "E0325",
-            f"{types.show(kind)} cannot be looped over",
-            span,
-            f"this is {types.show(kind)}",
-            helps=helps,
-        )
+        _not_iterable(frame, kind, span)
     return None
+
+
+def _over_range(frame: Frame, value: tree.Expr, span: Span) -> Iteration:
+    if isinstance(value, tree.Make):
+        start, stop, step = value.items
+        checks = [] if known(step) else [_not_zero(frame, step)]
+        return Iteration(start, stop, step, lambda i: i, checks)
+    let, read = frame.temporary("range", value)
+    parts = [tree.Get(span, INT, read, i) for i in range(3)]
+    return Iteration(parts[0], parts[1], parts[2], lambda i: i, [let])
+
+
+def _not_iterable(frame: Frame, kind: Type, span: Span) -> None:
+    helps: tuple[str, ...] = ()
+    if isinstance(kind, Tensor):
+        helps = (f"count with a range: `0..{span.text}`",)
+    frame.error(
+        "E0325",
+        f"{types.show(kind)} cannot be looped over",
+        span,
+        f"this is {types.show(kind)}",
+        helps=helps,
+    )
 
 
 def _not_zero(frame: Frame, step: tree.Expr) -> tree.Statement:

@@ -63,7 +63,7 @@ def _as_unit(body: tree.Expr) -> tree.Expr:
 
 def _no_arm(frame: Frame, node: ast.Match) -> tree.Expr:
     """Where no arm matches: not reached, since the arms cover every value."""
-    return abort(frame, "no arm of this `match` fits", node.span)
+    return abort("no arm of this `match` fits", node.span)
 
 
 def _check_arm(

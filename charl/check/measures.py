@@ -12,7 +12,7 @@ from charl.types.dims import Dim, Unknown
 from charl.types.types import INT, STRING, Tensor
 
 
-def list_length(frame: Frame, value: tree.Expr, span: Span) -> tree.Expr:
+def list_length(value: tree.Expr, span: Span) -> tree.Expr:
     name = "string_length" if resolve(value.type) == STRING else "list_length"
     return tree.Apply(span, INT, REGISTRY[name], (value,), {})
 

@@ -207,7 +207,7 @@ def _assemble(
     for field, annotation, value in zip(struct.fields, annotations, values):
         if value is None:
             value = _default(inner, struct, field, annotation, span)
-        value = as_list(frame, value)
+        value = as_list(value)
         if annotation is not None:
             value = coerce(
                 frame, value, annotation, f"`{field.name.name}` is {types.show(annotation)}"
@@ -336,7 +336,7 @@ def _check_init(frame: Frame, node: Any, expected: Type | None) -> tree.Expr:
             name = target.name if isinstance(target, ast.Name) else ""
             if isinstance(item, ast.Assign) and name in annotations and name not in variables:
                 annotation = annotations[name]
-                value = as_list(frame, check_expr(frame, item.value, annotation))
+                value = as_list(check_expr(frame, item.value, annotation))
                 if annotation is not None:
                     value = coerce(
                         frame, value, annotation, f"`{name}` is {types.show(annotation)}"
@@ -401,6 +401,6 @@ def check_fields(frame: Frame, struct: Struct) -> None:
     inner = _field_frame(frame, struct, ())
     for field, annotation in zip(struct.fields, annotations):
         if field.default is not None:
-            value = as_list(inner, check_expr(inner, field.default, annotation))
+            value = as_list(check_expr(inner, field.default, annotation))
             if annotation is not None:
                 coerce(inner, value, annotation, f"`{field.name.name}` is {types.show(annotation)}")

@@ -189,7 +189,7 @@ def load_path(
         module = None if source is None else declare_module(session, names[-1], source)
         if module is not None:
             session.modules[key] = module
-            _load_imports(session, module)
+            _load_imports(module)
             session.start_up.append(module)
             if session.initialise is not None:
                 session.initialise(module)
@@ -198,7 +198,7 @@ def load_path(
     return module
 
 
-def _load_imports(session: Session, module: Module) -> None:
+def _load_imports(module: Module) -> None:
     """A user's module loads what it imports at once, so that cycles and misspellings show."""
     if module.source.library:
         return
@@ -295,7 +295,7 @@ def declare(
     places: dict[str, Span] = {}
     for item in statements:
         if isinstance(item, ast.Import):
-            _declare_import(session, module, item, names, places)
+            _declare_import(module, item, names, places)
             continue
         found = _entry(module, item)
         if found is None:
@@ -382,7 +382,6 @@ def make_function(
 
 
 def _declare_import(
-    session: Session,
     module: Module,
     node: ast.Import,
     names: dict[str, Entry],
@@ -416,7 +415,7 @@ def declare_local(frame: Frame, statements: Sequence[ast.Statement]) -> None:
 # --- Members -------------------------------------------------------------------------------------
 
 
-def member(frame: Frame, module: Module, name: str) -> Entry | None:
+def member(module: Module, name: str) -> Entry | None:
     if name.startswith("_") or name not in module.names:
         return None
     return module.names.get(name)
@@ -434,7 +433,7 @@ def no_member(frame: Frame, module: Module, name: ast.Identifier) -> tree.Expr:
     )
 
 
-def module_with(frame: Frame, name: str) -> str | None:
+def module_with(name: str) -> str | None:
     """The library module that declares a name, for a suggestion."""
     declared = re.compile(rf"^(?:fn|struct|model|enum|const) {re.escape(name)}\b", re.MULTILINE)
     for stem in sorted(_standard_modules()):

@@ -23,7 +23,7 @@ def entry_of(frame: Frame, node: ast.Expr) -> Any:
         case ast.Field(base=base, name=name):
             outer = entry_of(frame, base)
             if isinstance(outer, Module) and not name.name.startswith("_"):
-                return member(frame, outer, name.name)
+                return member(outer, name.name)
     return None
 
 
@@ -46,7 +46,7 @@ def unknown_name(frame: Frame, node: ast.Name, what: str = "name") -> tree.Expr:
         )
     near = nearest(node.name, frame.visible_names())
     helps = (f"did you mean `{near}`?",) if near else ()
-    owner = module_with(frame, node.name)
+    owner = module_with(node.name)
     if not near and owner is not None:
         helps = (f"`from {owner} import {node.name}` brings it in",)
     return frame.error(

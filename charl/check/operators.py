@@ -35,7 +35,7 @@ def check_binary(frame: Frame, node: ast.Binary, expected: Type | None) -> tree.
 def _membership(frame: Frame, node: ast.Binary) -> tree.Expr:
     """`x in xs` for lists, tensors, ranges, and parts of strings."""
     left = check_expr(frame, node.left)
-    right = as_list(frame, check_expr(frame, node.right))
+    right = as_list(check_expr(frame, node.right))
     a, b = resolve(left.type), resolve(right.type)
     if BROKEN in (a, b):
         return tree.Constant(node.span, BROKEN, None)

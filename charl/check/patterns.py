@@ -41,7 +41,9 @@ def _destructure_tuple(
             for s in destructure(frame, item, tree.Constant(item.span, BROKEN, None))
         ]
     if isinstance(kind, types.Variable):  # an element of a list that is still empty
-        kind.bound = kind = types.Tuple(tuple(types.Variable() for _ in items))
+        taken_apart = types.Tuple(tuple(types.Variable() for _ in items))
+        kind.bound = taken_apart
+        kind = taken_apart
     parts = tuple_items(kind)
     if parts is None or len(parts) != len(items):
         frame.error(

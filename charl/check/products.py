@@ -39,7 +39,7 @@ def matrix_product(frame: Frame, left: tree.Expr, right: tree.Expr, span: Span) 
         left = _with_axis(frame, left, a, 0, lets, span)
     if len(b.shape) == 1:
         right = _with_axis(frame, right, b, 1, lets, span)
-    left, right = _same_batch(frame, left, right, lets, span)
+    left, right = _same_batch(left, right, span)
     result = apply_op(frame, REGISTRY["matmul"], [left, right], {}, span)
     kind = resolve(result.type)
     if isinstance(kind, Tensor):
@@ -93,13 +93,7 @@ def _with_axis(
     return apply_op(frame, REGISTRY["reshape"], [read, *sizes], {}, span)
 
 
-def _same_batch(
-    frame: Frame,
-    left: tree.Expr,
-    right: tree.Expr,
-    lets: list[tree.Statement],
-    span: Span,
-) -> tuple[tree.Expr, tree.Expr]:
+def _same_batch(left: tree.Expr, right: tree.Expr, span: Span) -> tuple[tree.Expr, tree.Expr]:
     """Batches of equal rank: a single matrix on the right is shared by folding the batch into the
     rows (nothing is copied); a single matrix on the left is stretched."""
     a, b = resolve(left.type), resolve(right.type)

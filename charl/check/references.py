@@ -145,7 +145,7 @@ def check_field(frame: Frame, node: ast.Field, expected: Type | None) -> tree.Ex
     name = node.name.name
     entry = entry_of(frame, node.base)
     if isinstance(entry, Module):
-        found = member(frame, entry, name)
+        found = member(entry, name)
         if found is None:
             return no_member(frame, entry, node.name)
         return value_of(frame, found, node, expected)

@@ -54,15 +54,10 @@ def _function(frame: Frame, node: ast.Function) -> list[tree.Statement]:
 
 @statement(
     ast.Struct, ast.Model, ast.Enum, ast.TypeAlias, ast.Import, ast.Relation, ast.Fact, ast.Rule,
-    ast.Logic,
+    ast.Logic, ast.Test,
 )  # fmt: skip
 def _item(frame: Frame, node: ast.Item) -> list[tree.Statement]:
-    """Items have been declared when their block was entered."""
-    return []
-
-
-@statement(ast.Test)
-def _test(frame: Frame, node: ast.Test) -> list[tree.Statement]:
+    """Items have been declared when their block was entered; tests are checked on their own."""
     return []
 
 

@@ -421,6 +421,8 @@ class _Parser:
             self.expect(")")
             return inner
         if self.token.kind == "number":
+            if not self.token.text.isdigit():
+                self.fail("a dim is a whole number")
             return int(self.advance().text)
         name = self.expect_kind("word", "a dim")
         return self.symbols.setdefault(name, dims.symbol(name.partition(".")[0]))

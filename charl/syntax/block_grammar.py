@@ -247,12 +247,7 @@ class BlockGrammar(ExpressionGrammar):
         )
 
     def brace_on_line(self) -> bool:
-        ahead = self.position
-        while self.tokens[ahead].kind not in ("{", "}", *t.BARRIERS):
-            ahead += 1
-            if self.tokens[ahead].newline:
-                return False
-        return self.tokens[ahead].kind == "{" and not self.at_line_start
+        return not self.at_line_start and self.tokens[self.line_stop()].kind == "{"
 
     def parse_indented(self, owner: Token, parse_line: Callable[[], T]) -> list[T]:
         """A body without braces, already reported: the rest of the line, or deeper lines below."""

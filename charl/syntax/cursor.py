@@ -97,6 +97,7 @@ class Cursor:
         self.reported_at = -1  # the position of the token last reported
         self.incomplete = False  # the first error was that the source ends
         self.docs_taken: set[int] = set()  # starts of the `///` comments that became docs
+        self.line_stopped = -1  # what `line_stop` found last
         self.bracket_table: dict[int, Bracket] | None = None  # made when first needed
         self.first_comment = 0  # comments before this one precede `stop`
 
@@ -145,6 +146,24 @@ class Cursor:
         self.stop = middle
         self.token = Token(rest, rest, middle, token.stop, False)
         self.tokens[self.position] = self.token
+
+    def line_stop(self) -> int:
+        """The position of the next `{` or `}`, or where the line ends before one.
+
+        Remembered, since a line of many broken heads asks again and again.
+        """
+        if self.line_stopped < self.position:
+            ahead = self.position
+            while self.tokens[ahead].kind not in ("{", "}", *t.BARRIERS):
+                ahead += 1
+                if self.tokens[ahead].newline:
+                    break
+            self.line_stopped = ahead
+        ahead = self.line_stopped
+        # A brace that starts the next line is not on this one.
+        if self.tokens[ahead].newline and ahead > self.position:
+            return ahead - 1
+        return ahead
 
     def bracket(self, position: int) -> Bracket:
         """The bracket that opens at this position of the tokens."""

@@ -133,8 +133,7 @@ class ItemGrammar(LogicGrammar):
         below = start
         for comment in reversed(comments[self.first_comment : last]):
             gap = text[comment.span.stop : below]
-            before = text[self.stop : comment.span.start]
-            own_line = "\n" in before or self.stop == 0
+            own_line = text.rfind("\n", self.stop, comment.span.start) >= 0 or self.stop == 0
             if not is_doc(comment) or not own_line or gap.count("\n") != 1:
                 break
             if comment.span.start in self.docs_taken:

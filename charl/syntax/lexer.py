@@ -40,7 +40,7 @@ PATTERN = re.compile(
     | (?P<block>/\*)
     | (?P<mark>{_MARKS})
     | (?P<end>\Z)
-    | (?P<stray>[^\x00-\x7f\w\s]++|.)
+    | (?P<stray>(?:[^\x00-\x7f\w\s]|[\x00-\x08\x0e-\x1f\x7f])++|.)
     )""",
     re.VERBOSE | re.DOTALL,
 )

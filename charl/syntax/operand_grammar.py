@@ -316,14 +316,9 @@ class OperandGrammar(TypeGrammar):
     def resume_at_body(self, context: tuple[int, bool, bool, bool, int]) -> None:
         """Skip to a `{` on this line, or fail again."""
         self.restore(context)
-        ahead = self.position
-        while self.tokens[ahead].kind != "{":
-            token = self.tokens[ahead]
-            if token.kind == "}" or token.kind in t.BARRIERS:
-                raise Failure
-            if (ahead > self.position and token.newline) or (token.newline and self.lines):
-                raise Failure
-            ahead += 1
+        ahead = self.line_stop()
+        if self.at_line_start or self.tokens[ahead].kind != "{":
+            raise Failure
         while self.position < ahead:
             self.advance()
 

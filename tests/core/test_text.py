@@ -152,6 +152,7 @@ def test_texts_keep_every_character(text: str) -> None:
             "these are not the elements of an array",
         ),
         ("fn @f() { undefined return }", "`undefined` has one result"),
+        ("fn @f(%x: f32[0.1]) { return }", "a dim is a whole number"),
         ("fn @f() { return } }", "text after the function"),
         ("fn @f() { show {layout = Leaf(kind = 1)} return }", "these are not the fields of a Leaf"),
     ],

@@ -32,7 +32,7 @@ from charl.types.types import BROKEN, INT, NEVER, UNIT, List, Tensor, Type
 
 
 def _list_value(frame: Frame, slot: Supplied, name: str) -> tree.Expr | None:
-    value = as_list(frame, supplied_expr(frame, slot))
+    value = as_list(supplied_expr(frame, slot))
     kind = resolve(value.type)
     if isinstance(kind, List):
         return value
@@ -53,7 +53,7 @@ def _list_value(frame: Frame, slot: Supplied, name: str) -> tree.Expr | None:
 def _element(frame: Frame, xs: tree.Expr, slot: Supplied) -> tree.Expr:
     kind = resolve(xs.type)
     assert isinstance(kind, List)
-    value = as_list(frame, supplied_expr(frame, slot, kind.element))
+    value = as_list(supplied_expr(frame, slot, kind.element))
     return coerce(frame, value, kind.element, f"the elements are {types.show(kind.element)}")
 
 
@@ -158,7 +158,7 @@ def _mapped(frame: Frame, node: ast.Call, name: str, over_elements: bool) -> tre
     function, *values = (check_expr(frame, a.value) for a in node.arguments)
     if not _is_function(function) and _is_function(values[0]):
         function, values[0] = values[0], function  # `xs |> map(f)`, `xs.map(f)`
-    values = [as_list(frame, value) for value in values]
+    values = [as_list(value) for value in values]
     kinds = [resolve(v.type) for v in values]
     if BROKEN in (resolve(function.type), *kinds):
         return broken(node)
@@ -189,9 +189,9 @@ def _map_list(frame: Frame, apply: Leafwise, values: list[tree.Expr], span: Span
         let, read = frame.temporary("list", value)
         lets.append(let)
         lists.append(read)
-    length = list_length(frame, lists[0], span)
+    length = list_length(lists[0], span)
     for other in lists[1:]:
-        same = apply_op(frame, REGISTRY["eq"], [length, list_length(frame, other, span)], {}, span)
+        same = apply_op(frame, REGISTRY["eq"], [length, list_length(other, span)], {}, span)
         failure = error("E0506", "`map` needs lists of one length", span)
         lets.append(tree.Require(span, same, (), failure))
     index = tree.Variable("index", INT, span)

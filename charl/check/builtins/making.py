@@ -192,7 +192,7 @@ def _to_list(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     kind = resolve(value.type)
     if isinstance(kind, Tensor) and kind.shape:
         return apply_op(frame, REGISTRY["list_unstack"], [value], {}, node.span)
-    value = as_list(frame, value)
+    value = as_list(value)
     if isinstance(resolve(value.type), List) or kind in (BROKEN, NEVER):
         return value
     return frame.error("E0325", f"{types.show(kind)} has no elements", value.span)

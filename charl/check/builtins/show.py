@@ -63,7 +63,7 @@ def _abort(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     if slots is None or slots[0] is None:
         return broken(node)
     message = coerce(frame, supplied_expr(frame, slots[0], STRING), STRING, "a message is text")
-    return abort(frame, message, node.span)
+    return abort(message, node.span)
 
 
 def _equal(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:

@@ -33,7 +33,7 @@ def _len(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
             let, read = frame.temporary("x", value)
             return after(let, size_expr(shape[0], read, 0, node.span))
         case List() | types.String():
-            return list_length(frame, value, node.span)
+            return list_length(value, node.span)
         case types.Tuple(items):
             return tree.Constant(node.span, INT, len(items))
         case types.Array(_, length):
