@@ -11,7 +11,8 @@ from typing import Any
 from charl.check import tree
 from charl.records import record
 from charl.types.dims import Polynomial
-from charl.types.types import INT, Array, Struct, Tuple
+from charl.types.dtypes import INT64
+from charl.types.types import Array, DTypeVariable, Struct, Tensor, Tuple, resolve_dtype
 
 
 @record
@@ -48,6 +49,11 @@ def known(expr: tree.Expr) -> Any:
 def known_dim(expr: tree.Expr) -> int | Polynomial | None:
     """The size an int expression is equal to."""
     value = known(expr)
-    if isinstance(value, bool) or expr.type != INT:
+    if isinstance(value, bool) or not isinstance(value, int | Polynomial):
         return None
-    return value if isinstance(value, int | Polynomial) else None
+    kind = expr.type
+    if not isinstance(kind, Tensor) or kind.shape:
+        return None
+    dtype = resolve_dtype(kind.dtype)  # of a literal it may not be fixed yet
+    is_int = dtype == INT64 or (isinstance(dtype, DTypeVariable) and not dtype.float_only)
+    return value if is_int else None
