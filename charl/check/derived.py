@@ -265,16 +265,9 @@ def _call_in(expr: tree.Expr) -> tree.Call | None:
 
 def _gradient(frame: Frame, derived: Derived, result: tree.Expr, span: Span) -> tree.Expr:
     call = _call_in(result)
-    if call is None and (frame.session.errors or frame.generic):
-        return tree.Constant(span, BROKEN, None)  # a definition takes its callees at their word
     if call is None:
-        return frame.error(
-            "E0405",
-            "this function cannot be differentiated as a whole",
-            span,
-            "it is chosen only when the program runs",
-            helps=("differentiate a lambda that calls it: `grad(|x| f(x))`",),
-        )
+        # After an error, or in a definition, which takes its callees at their word.
+        return tree.Constant(span, BROKEN, None)
     kind = resolve(call.type)
     scalar = kind.items[0] if isinstance(kind, types.Tuple) and kind.items else kind
     if not _is_float_scalar(final(scalar)):

@@ -284,7 +284,17 @@ class _Call:
         statements: list[tree.Statement] = [let]
         for variable, position in zip(updates, in_out):
             place = self.places[position]
-            if place is None or not is_place(place):
+            if place is None:
+                continue  # a value made on the way: nobody can see it change
+            if not is_place(place):
+                self.frame.error(
+                    "E0247",
+                    f"`{variable.name}` of `{self.function.name}` is changed, so it needs a "
+                    "variable",
+                    place.span,
+                    "this cannot be changed",
+                    helps=("bind it first: `let x = ...`",),
+                )
                 continue
             read = tree.Read(self.span, variable.type, variable)
             statements += late.assign_place(self.frame, place, read)

@@ -99,6 +99,37 @@ def is_recursive(declaration: Struct | Enum) -> bool:
     return declaration.recursive
 
 
+def contains_itself(declaration: Struct) -> bool:
+    """Whether a struct holds another of its type in each value, by way of structs and tuples only:
+    such a value could never be finished."""
+    seen: set[int] = set()
+    pending = [declaration]
+    while pending:
+        current = pending.pop()
+        heads: set[str] = set()
+        for field in current.fields:
+            if field.type is not None:
+                _heads_in(field.type, heads)
+        for name in heads:
+            entry = dict.get(current.module.names, name)
+            if entry is declaration:
+                return True
+            if isinstance(entry, Struct) and id(entry) not in seen:
+                seen.add(id(entry))
+                pending.append(entry)
+    return False
+
+
+def _heads_in(node: ast.TypeExpr, names: set[str]) -> None:
+    """The types of which a value of this type holds one at least."""
+    match node:
+        case ast.NamedType(path=(only,)):
+            names.add(only.name)
+        case ast.TupleType(items=items):
+            for item in items:
+                _heads_in(item, names)
+
+
 def _reaches(start: Struct | Enum, goal: Struct | Enum, seen: set[int]) -> bool:
     names: set[str] = set()
     for written in _written_types(start):

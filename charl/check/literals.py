@@ -84,7 +84,7 @@ def check_list(frame: Frame, node: ast.ListLiteral, expected: Type | None) -> tr
     items = [check_expr(frame, item, element) for item in node.items]
     if element is not None:
         items = [coerce(frame, i, element, "an element of this list") for i in items]
-    elif items:
+    if items and (element is None or isinstance(resolve(element), types.Function)):
         element, items = join(frame, items, "the elements of this list")
         if element == BROKEN:
             return broken(node)

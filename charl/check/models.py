@@ -228,7 +228,20 @@ def _kept_type(found: Type, annotation: Type | None) -> Type:
     found = resolve(found)
     if annotation is None or isinstance(found, types.Closure | types.Closures | types.Struct):
         return found
+    if _mentions_functions(annotation):
+        return found
     return _with_unknown(found, annotation)
+
+
+def _mentions_functions(annotation: Type) -> bool:
+    match annotation:
+        case types.Function():
+            return True
+        case types.List(element) | types.Array(element, _):
+            return _mentions_functions(element)
+        case types.Tuple(items):
+            return any(map(_mentions_functions, items))
+    return False
 
 
 def _with_unknown(found: Type, annotation: Type) -> Type:

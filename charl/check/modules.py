@@ -349,6 +349,7 @@ def _entry(module: Module, item: ast.Statement) -> tuple[Entry, ast.Identifier] 
             return make_function(module, item), item.name
         case ast.Struct() | ast.Model():
             struct = Struct(item.name.name, module, item)
+            _report_twins(module, [(f.name.name, f.name.span) for f in item.fields], "fields")
             struct.methods = {m.name.name: make_function(module, m, struct) for m in item.methods}
             return struct, item.name
         case ast.Enum():
@@ -362,9 +363,28 @@ def _entry(module: Module, item: ast.Statement) -> tuple[Entry, ast.Identifier] 
     return None
 
 
+def _report_twins(module: Module, names: Sequence[tuple[str, Span]], what: str) -> None:
+    """Report a name that a list of fields or parameters has twice."""
+    seen: dict[str, Span] = {}
+    for name, span in names:
+        if name in seen and name != "_":
+            report(
+                module.names.session,  # type: ignore[attr-defined]
+                error(
+                    "E0265",
+                    f"there are two {what} named `{name}`",
+                    span,
+                    secondary=(Label(seen[name], "the first is here"),),
+                ),
+            )
+        seen.setdefault(name, span)
+
+
 def make_function(
     module: Module, node: ast.Function, owner: Struct | Enum | None = None
 ) -> Function:
+    named = [p.pattern for p in node.parameters if isinstance(p.pattern, ast.NamePattern)]
+    _report_twins(module, [(p.name, p.span) for p in named], "parameters")
     if any(p.mutable for p in node.parameters):
         module.names.session.in_out.add(node.name.name)  # type: ignore[attr-defined]
     return Function(

@@ -38,12 +38,13 @@ from charl.check.dispatch import check_expr, check_statement
 from charl.check.finish import finish
 from charl.check.frame import Frame, Session
 from charl.check.function_calls import call_function
+from charl.check.generics import contains_itself
 from charl.check.infer import resolve
 from charl.check.instances import Actual, check_generically, may_change
-from charl.check.modules import Names, declare_module, load_prelude
+from charl.check.modules import Names, declare_module, load_prelude, report
 from charl.check.names import walk
 from charl.check.signatures import signature_of
-from charl.diagnostics.diagnostic import CharlError, Diagnostic
+from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
 from charl.source import Source, Span
 from charl.syntax import ast
 from charl.types import dims, types
@@ -61,6 +62,7 @@ def check_program(
         raise CharlError(*session.diagnostics)
     main = _main_chunk(session, module)
     check_definitions(session, module)
+    check_tests(session, module)
     chunks: list[tuple[str, tree.Chunk]] = []
     if tests:
         for item in module.syntax.statements:
@@ -68,6 +70,15 @@ def check_program(
                 chunks.append((item.name, _test_chunk(session, source, item)))
     finish_session(session)
     return tree.CheckedProgram(main, tuple(chunks), tuple(warnings(session)))
+
+
+def check_tests(session: Session, module: Module) -> None:
+    """Check the test blocks of a file that is only run: their errors are the file's errors."""
+    for item in module.syntax.statements:
+        if isinstance(item, ast.Test):
+            frame = top_frame(session, module, "test")
+            frame.defined = []
+            check_expr(frame, item.body)
 
 
 def load_main(session: Session, source: Source) -> Module:
@@ -80,6 +91,18 @@ def load_main(session: Session, source: Source) -> Module:
         names.get(name)
     session.loading.clear()
     logic_names.check_logic(session, module)
+    for entry in dict.values(names):
+        if isinstance(entry, Struct) and entry.module is module and contains_itself(entry):
+            report(
+                session,
+                error(
+                    "E0267",
+                    f"`{entry.name}` contains itself",
+                    entry.node.name.span,
+                    "no value of it could ever be finished",
+                    helps=(f"hold it in an `Option[{entry.name}]` or a list",),
+                ),
+            )
     return module
 
 
