@@ -37,12 +37,14 @@ MISSING: Any = _Missing()
 
 
 class Field:
-    """A field as declared. `compare=False` leaves it out of equality, hash and printed form."""
+    """A field as declared, `type` the text of its annotation. `compare=False` leaves it out of
+    equality, hash and printed form."""
 
-    __slots__ = ("compare", "default", "default_factory", "name")
+    __slots__ = ("compare", "default", "default_factory", "name", "type")
 
     def __init__(self, default_factory: Any, compare: bool) -> None:
         self.name = ""
+        self.type = ""
         self.default: Any = MISSING
         self.default_factory = default_factory
         self.compare = compare
@@ -91,8 +93,8 @@ def _remake(cls: type, frozen: bool, eq: bool) -> type:
     for base in reversed(cls.__mro__[1:]):
         inherited |= base.__dict__.get("__record_fields__", {})
     own = {
-        name: _declared(name, namespace.pop(name, MISSING))
-        for name in namespace.get("__annotations__", ())
+        name: _declared(name, annotation, namespace.pop(name, MISSING))
+        for name, annotation in namespace.get("__annotations__", {}).items()
     }
     every = inherited | own
     compared = tuple(f.name for f in every.values() if f.compare)
@@ -115,9 +117,9 @@ def _remake(cls: type, frozen: bool, eq: bool) -> type:
     return made
 
 
-def _declared(name: str, default: Any) -> Field:
+def _declared(name: str, annotation: str, default: Any) -> Field:
     found = default if isinstance(default, Field) else Field(MISSING, compare=True)
-    found.name = name
+    found.name, found.type = name, annotation
     if found is not default:
         found.default = default
     return found
@@ -133,13 +135,9 @@ def _key(names: tuple[str, ...]) -> Callable[[Any], tuple[object, ...]]:
     return lambda self: ()
 
 
-def _equality(key: Callable[[Any], tuple[object, ...]]) -> Callable[[Any, object], Any]:
-    def __eq__(self: Any, other: object) -> Any:
-        if other.__class__ is self.__class__:
-            return key(self) == key(other)
-        return NotImplemented
-
-    return __eq__
+def _equality(key: Callable[[Any], tuple[object, ...]]) -> Callable[[Any, object], bool]:
+    # A plain answer for another class, too: Python would only ask `other` and hear the same.
+    return lambda self, other: self.__class__ is other.__class__ and key(self) == key(other)
 
 
 def _repr(self: Any) -> str:

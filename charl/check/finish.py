@@ -11,11 +11,13 @@ from charl.check.frame import Frame
 from charl.check.infer import final
 from charl.core.op import Op
 from charl.diagnostics.diagnostic import Diagnostic
+from charl.records import fields
 from charl.source import Span
 from charl.types import types
 from charl.types.dtypes import DType
 from charl.types.types import Tensor
 
+_NODES = (tree.Expr, tree.Statement)
 _LEAVES = (list, str, int, float, bool, Span, Op, Diagnostic, np.ndarray, tree.Instance, type(None))
 
 
@@ -61,7 +63,7 @@ def _check_element(frame: Frame, node: tree.Apply) -> None:
 
 
 def _push(stack: list[Any], value: Any) -> None:
-    if isinstance(value, tree.Expr | tree.Statement):
+    if isinstance(value, _NODES):
         stack.append(value)
     elif isinstance(value, tree.Variable):
         value.type = final(value.type)
@@ -71,14 +73,18 @@ def _push(stack: list[Any], value: Any) -> None:
                 _push(stack, item)
 
 
+# Fields with these annotations hold neither nodes nor variables; types are made final apart.
+_PLAIN = {"Span", "Type", "str", "int", "bool", "Op", "Instance", "Diagnostic", "Dim"}
+
+
 _SLOTS: dict[type, tuple[str, ...]] = {}
 
 
 def _slots(kind: type) -> tuple[str, ...]:
     found = _SLOTS.get(kind)
     if found is None:
-        slots = (s for base in reversed(kind.__mro__) for s in getattr(base, "__slots__", ()))
-        found = _SLOTS[kind] = tuple(s for s in slots if s not in ("span", "type", "known"))
+        slots = (f.name for f in fields(kind) if f.type not in _PLAIN and f.name != "known")
+        found = _SLOTS[kind] = tuple(slots)
     return found
 
 

@@ -6,32 +6,44 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from charl.records import fields
 from charl.syntax import ast
 
+# Fields with these annotations hold no nodes.
+_PLAIN = {"Span", "str", "str | None", "bool", "int", "float", "tuple[Comment, ...]"}
 
-def children(node: ast.Node) -> Iterator[ast.Node]:
+
+def children(node: ast.Node) -> list[ast.Node]:
     """The nodes directly below, in order."""
+    found: list[ast.Node] = []
     for slot in _slots(type(node)):
-        yield from _nodes(getattr(node, slot))
+        value = getattr(node, slot)
+        if isinstance(value, ast.Node):
+            found.append(value)
+        elif isinstance(value, tuple):
+            _gather(value, found)
+    return found
+
+
+def _gather(values: tuple[Any, ...], found: list[ast.Node]) -> None:
+    for value in values:
+        if isinstance(value, ast.Node):
+            found.append(value)
+        elif isinstance(value, tuple):
+            _gather(value, found)
 
 
 _SLOTS: dict[type, tuple[str, ...]] = {}
 
 
 def _slots(kind: type) -> tuple[str, ...]:
+    """The fields of a class of nodes that may hold nodes."""
     found = _SLOTS.get(kind)
     if found is None:
+        plain = {f.name for f in fields(kind) if f.type in _PLAIN}
         slots = (s for base in reversed(kind.__mro__) for s in getattr(base, "__slots__", ()))
-        found = _SLOTS[kind] = tuple(s for s in slots if s != "span")
+        found = _SLOTS[kind] = tuple(s for s in slots if s not in plain)
     return found
-
-
-def _nodes(value: Any) -> Iterator[ast.Node]:
-    if isinstance(value, ast.Node):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _nodes(item)
 
 
 def walk(node: ast.Node) -> Iterator[ast.Node]:

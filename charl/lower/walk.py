@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from charl.check.tree import Expr, Statement
 from charl.records import fields, record, replace
 
 Node = Expr | Statement
+_NODES = (Expr, Statement)
 N = TypeVar("N", bound=Node)
 
 
@@ -18,10 +19,14 @@ class Undefined(Expr):
     """A value that nobody reads: what stands where control has left. Made by `exits.py`."""
 
 
+# Fields with these annotations hold no nodes.
+_PLAIN = {"Span", "Type", "str", "int", "bool", "Op", "Instance", "Diagnostic", "Dim", "Variable"}
+
+
 @cache
 def _field_names(kind: Hashable) -> tuple[str, ...]:
     assert isinstance(kind, type)
-    return tuple(f.name for f in fields(kind) if f.name not in ("span", "type"))
+    return tuple(f.name for f in fields(kind) if f.type not in _PLAIN)
 
 
 def _names_in(node: Node) -> tuple[str, ...]:
@@ -29,14 +34,16 @@ def _names_in(node: Node) -> tuple[str, ...]:
     return _field_names(kind)
 
 
-def children(node: Node) -> Iterator[Node]:
+def children(node: Node) -> list[Node]:
     """The expressions and statements directly inside a node, in order of evaluation."""
+    found: list[Node] = []
     for name in _names_in(node):
-        match getattr(node, name):
-            case Expr() | Statement() as child:
-                yield child
-            case tuple() as several:
-                yield from (c for c in several if isinstance(c, Expr | Statement))
+        value = getattr(node, name)
+        if isinstance(value, _NODES):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found += [inner for inner in value if isinstance(inner, _NODES)]
+    return found
 
 
 def map_children(node: N, change: Callable[[Expr], Expr]) -> N:

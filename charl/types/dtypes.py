@@ -14,9 +14,10 @@ import numpy as np
 from charl.records import record
 
 
-@record
+@record(eq=False)
 class DType:
-    """`kind` is one of `bool`, `int`, `float`; `bits` is the width of one element."""
+    """`kind` is one of `bool`, `int`, `float`; `bits` is the width of one element. Those below are
+    all there are."""
 
     name: str
     kind: str
