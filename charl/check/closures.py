@@ -72,7 +72,7 @@ def make_closure(
             statics=statics,
             recursive_name=recursive or None,
         )
-        function.checked = True  # a function inside another is checked where it is called
+        function.checked = not recursive  # a lambda is checked where it is called
         frame.session.lambdas[identity] = function
     kind = Closure(function, tuple(c.type for c in captured.values()))
     return tree.MakeClosure(span, kind, tuple(captured.values()))

@@ -89,7 +89,7 @@ def call_function(
 
 
 @Late
-def check_definition(frame: Frame, function: Function) -> None:
+def check_definition(frame: Frame, function: Function, captured: tuple[Type, ...] = ()) -> None:
     """`program`: a function checked once at its definition."""
     raise NotImplementedError
 

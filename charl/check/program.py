@@ -249,19 +249,21 @@ def _check_type(frame: Frame, entry: Struct | Enum) -> None:
 
 
 @late.check_definition.define
-def check_definition(frame: Frame, function: Function) -> None:
+def check_definition(frame: Frame, function: Function, captured: tuple[Type, ...] = ()) -> None:
+    """Check an annotated function once, for all sizes; `captured` are the types of what a nested
+    one captures."""
     if function.checked or not function.is_annotated:
         return
     function.checked = True
     signature = signature_of(frame, function)
-    if signature.types:
-        return
+    if signature.types or not signature.dims.keys().isdisjoint(function.captures):
+        return  # sizes of the function around it: known where it is called
     if any(p is None or resolve(p) == types.BROKEN for p in signature.parameters):
         return
     if any(isinstance(p, types.Function) and p.parameters is None for p in signature.parameters):
         return
     arguments = tuple(rigid(p) for p in signature.parameters if p is not None)
-    actual = Actual(arguments, tuple(None for _ in arguments))
+    actual = Actual(arguments, tuple(None for _ in arguments), captured=captured)
     before = len(frame.session.errors)
     check_generically(frame, function, actual)
     function.broken = len(frame.session.errors) > before

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from charl.check import tree
+from charl.check import late, tree
 from charl.check.arithmetic import operand_pair
 from charl.check.branches import condition_expr
 from charl.check.closures import make_closure
 from charl.check.comparison import compare
 from charl.check.dispatch import check_expr, statement
 from charl.check.frame import Frame
-from charl.check.infer import coerce, resolve
+from charl.check.infer import coerce, has_variables, resolve
 from charl.check.known import known
 from charl.check.names import used_names
 from charl.check.rules import apply_op
@@ -17,7 +17,7 @@ from charl.core.op import REGISTRY
 from charl.diagnostics.diagnostic import error
 from charl.syntax import ast
 from charl.types import types
-from charl.types.types import BOOL, BROKEN, NEVER, UNIT, Tensor
+from charl.types.types import BOOL, BROKEN, NEVER, UNIT, Closure, Tensor
 
 
 @statement(ast.ExprStatement)
@@ -40,6 +40,8 @@ def _function_item(frame: Frame, node: ast.Function) -> list[tree.Statement]:
         node.span,
         node.name.name,
     )
+    if isinstance(value.type, Closure) and not any(map(has_variables, value.type.captured)):
+        late.check_definition(frame, value.type.function, value.type.captured)
     variable = tree.Variable(node.name.name, value.type, node.name.span)
     frame.bind(node.name.name, variable)
     return [tree.Let(node.span, variable, value)]
