@@ -57,13 +57,19 @@ def find_brackets(tokens: list[Token]) -> dict[int, Bracket]:
     """All brackets of a file by the position where they open, in one walk."""
     table: dict[int, Bracket] = {}
     stack: list[list[int]] = []  # [position, position of the first separator or 0]
+    opened = dict.fromkeys(t.OPENING, 0)  # how many of each kind are on the stack
     for position, token in enumerate(tokens):
         kind = token.kind
         if kind in t.OPENING:
             stack.append([position, 0])
-        elif kind in t.CLOSING and stack:
-            opened, separator = stack.pop()
-            table[opened] = Bracket(position, tokens[separator].kind if separator else "")
+            opened[kind] += 1
+        elif kind in t.CLOSING and opened[t.CLOSING[kind]]:
+            while True:  # those of other kinds above it are never closed
+                start, separator = stack.pop()
+                opened[tokens[start].kind] -= 1
+                if tokens[start].kind == t.CLOSING[kind]:
+                    break
+            table[start] = Bracket(position, tokens[separator].kind if separator else "")
         elif kind in (",", ":", ";") and stack and not stack[-1][1]:
             stack[-1][1] = position
     return table

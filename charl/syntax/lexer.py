@@ -57,7 +57,7 @@ DIVISOR = re.compile(r"(?!(?:and|or|in|as|if|else|not|with|for|while|match)\b)(?
 PROSE = re.compile(
     r"""(?!query\b)[\w.]++(?:
         [ ]++(?!(?:and|or|in|as|step|not|for)\b)[\w"']  # two words
-      | [ ]++=(?!=)
+      | [ ]++=(?![=>])
       | (?<=\.)(?=\s|\Z)
       | :(?=\s|\Z)
       | [?!'\u2019]

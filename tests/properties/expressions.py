@@ -482,13 +482,13 @@ class Expressions:
 
     def _joined(self, depth: int) -> Twin:
         a, b, plus = self.expression(TEXT, depth), self.expression(TEXT, depth), ("+", "++")
-        return Twin(f"({a.charl} {self.one_of(plus)} {b.charl})", f"({a.python} + {b.python})")
+        return Twin(f"({a.charl} {self.one_of(plus)} {b.charl})", f"joined({a.python}, {b.python})")
 
     def _formatted(self, depth: int) -> Twin:
         a, b = self.leaf(INT), self.leaf(TEXT)
         spec = self.one_of(("", ":d", ":>4d", ":03d"))
         return Twin(
-            f'f"<{{{a.charl}{spec}}} {{{b.charl}}}>"'.replace('{"', '{"'),
+            f'f"<{{{a.charl}{spec}}} {{{b.charl}}}>"',
             f"('<' + format({a.python}, {spec[1:]!r}) + ' ' + {b.python} + '>')",
         )
 
@@ -531,11 +531,11 @@ class Expressions:
 
     def _concatenated(self, type: Seq, depth: int) -> Twin:
         a, b = self.expression(type, depth), self.expression(type, depth)
-        return Twin(f"({a.charl} ++ {b.charl})", f"({a.python} + {b.python})")
+        return Twin(f"({a.charl} ++ {b.charl})", f"joined({a.python}, {b.python})")
 
     def _pushed(self, type: Seq, depth: int) -> Twin:
         xs, x = self.expression(type, depth), self.expression(type.element, depth)
-        return Twin(f"push({xs.charl}, {x.charl})", f"({xs.python} + [{x.python}])")
+        return Twin(f"push({xs.charl}, {x.charl})", f"joined({xs.python}, [{x.python}])")
 
     def _reversed(self, type: Seq, depth: int) -> Twin:
         xs = self.expression(type, depth)

@@ -11,7 +11,7 @@ as value semantics wants. What must stop a program raises `Stopped` with the cod
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +20,15 @@ import numpy as np
 LOW, HIGH = -(2**63), 2**63 - 1
 
 
+LARGEST = 10_000
+
+
 class Stopped(Exception):
     """The program stops with this error code."""
+
+
+class TooLarge(Exception):
+    """A random program that doubles a list in a loop: not worth running."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +187,12 @@ def mean(x: Any, axis: int | None = None) -> Any:
     return div(total, np.asarray(x).dtype.type(np.size(x) // max(np.size(total), 1)))
 
 
+def joined(a: Any, b: Any) -> Any:
+    if len(a) + len(b) > LARGEST:
+        raise TooLarge
+    return a + b
+
+
 def sort_by(xs: Iterable[Any], key: Callable[[Any], Any]) -> list[Any]:
     return sorted(xs, key=key)
 
@@ -188,12 +201,6 @@ def fold(xs: Iterable[Any], start: Any, f: Callable[[Any, Any], Any]) -> Any:
     for x in xs:
         start = f(start, x)
     return start
-
-
-def update(record: Record, **fields: Any) -> Record:
-    for name, value in fields.items():
-        record = record.with_field(name, value)
-    return record
 
 
 # --- What is printed -----------------------------------------------------------------------------
@@ -270,7 +277,3 @@ def run(text: str) -> tuple[str, str | None]:
         except Stopped as stop:
             return "".join(printed), str(stop)
     return "".join(printed), None
-
-
-def first(options: Sequence[Any]) -> Any:
-    return options[0]

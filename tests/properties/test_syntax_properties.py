@@ -48,7 +48,7 @@ fragments = st.lists(st.sampled_from(FRAGMENTS), max_size=40).map("".join)
 
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
-    """One or two statements of the corpus, with a few pieces removed, inserted, swapped, doubled."""
+    """Statements of the corpus, with a few pieces removed, inserted, swapped or doubled."""
     snippets = draw(st.lists(st.sampled_from(SNIPPETS), min_size=1, max_size=2))
     pieces = PIECE.findall("\n".join(snippets))
     for _ in range(draw(st.integers(0, 4))):

@@ -39,7 +39,7 @@ def expression(text: str) -> ast.Expr:
 
 
 def shown(value: object) -> str:
-    """A tree as text: `Binary(+ Name(a) IntLiteral(1))`; None, False and empty parts are left out."""
+    """A tree as text, `Binary(+ Name(a) IntLiteral(1))`, without None, False and empty parts."""
     if isinstance(value, ast.Node):
         parts = [shown(getattr(value, name)) for name in structural_fields(value)]
         return f"{type(value).__name__}({' '.join(part for part in parts if part)})"

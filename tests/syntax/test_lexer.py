@@ -67,7 +67,16 @@ def test_a_formatted_string_is_cut_into_text_and_holes() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["n // 2", "n//2", "(a) // (b)", "t[0] // k + 1", "n // k in xs", "n // -k", "x //= 2"],
+    [
+        "n // 2",
+        "n//2",
+        "(a) // (b)",
+        "t[0] // k + 1",
+        "n // k in xs",
+        "n // -k",
+        "x //= 2",
+        "n // 2 => a",
+    ],
 )
 def test_floor_division(text: str) -> None:
     tokens, comments, _ = lex(source(text))

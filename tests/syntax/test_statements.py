@@ -7,6 +7,7 @@ from programs import CORPUS, module, shown, source
 
 from charl.syntax import ast
 from charl.syntax.parser import parse
+from charl.syntax.tokens import SOFT_KEYWORDS
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
@@ -40,10 +41,7 @@ def test_tree(text: str, tree: str) -> None:
 
 
 def test_soft_keywords_are_names_elsewhere() -> None:
-    words = (
-        ["model", "layers", "relation", "fact", "rule", "query", "logic", "test", "step", "mut", "init", "assert", "type", "from"]
-    )
-    for word in words:
+    for word in sorted(SOFT_KEYWORDS):
         (statement,) = module(f"let {word} = {word}").statements
         assert shown(statement) == f"Let(let NamePattern({word}) Name({word}))"
 
