@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TypeVar
 
-from tests.properties.twins import (
+from properties.twins import (
     BOOL,
     FLOAT,
     FLOAT32,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.properties.programs import Programs
-from tests.properties.twins import BOOL, FLOAT32, INT, TEXT, Seq, Tensor, Tup, Type, written
+from properties.programs import Programs
+from properties.twins import BOOL, FLOAT32, INT, TEXT, Seq, Tensor, Tup, Type, written
 
 # Values of any two of these never fit each other, not even as literals.
 STRANGERS: tuple[Type, ...] = (INT, TEXT, BOOL, Seq(TEXT), Tup((TEXT, INT)), Tup((INT, INT, INT)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.properties.tensors import Tensors
-from tests.properties.twins import (
+from properties.tensors import Tensors
+from properties.twins import (
     BOOL,
     FLOAT,
     INT,

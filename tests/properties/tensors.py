@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.properties.expressions import BINARY, COMPARISONS, FLOATS, Expressions, Way
-from tests.properties.twins import Size, Tensor, Twin, is_concrete, sizes
+from properties.expressions import BINARY, COMPARISONS, FLOATS, Expressions, Way
+from properties.twins import Size, Tensor, Twin, is_concrete, sizes
 
 
 class Tensors(Expressions):
