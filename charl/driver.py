@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, TextIO
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
 from charl.diagnostics.suggest import nearest
 from charl.source import Source, Span
-from charl.syntax.ast import Module, Test
 
 if TYPE_CHECKING:
     from charl.check.tree import CheckedProgram, Chunk
     from charl.core.ir import Program
     from charl.ops.world import Bar
+    from charl.syntax.ast import Module
 
 # A source text larger than this is surely not one.
 LARGEST_SOURCE = 1 << 28
@@ -114,6 +114,8 @@ def parse(source: Source) -> Module:
 
 def test_names(source: Source) -> list[str]:
     """The names of a file's `test` blocks, in order. Raises CharlError."""
+    from charl.syntax.ast import Test
+
     return [item.name for item in parse(source).statements if isinstance(item, Test)]
 
 

@@ -21,6 +21,7 @@ PACKAGE = Path(charl.__file__).parent
 LAYERS = (
     "folders",
     "bytecode",
+    "stamps",
     "records",
     "source",
     "diagnostics",
@@ -38,6 +39,7 @@ LAYERS = (
     "logic",
     "std",
     "driver",
+    "cache",
     "python_values",
     "kept",
     "api",

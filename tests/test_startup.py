@@ -37,9 +37,9 @@ def charl(arguments: list[str], code: str, **variables: str) -> subprocess.Compl
     )
 
 
-def modules_of(*arguments: str) -> set[str]:
+def modules_of(*arguments: str, **variables: str) -> set[str]:
     """The modules that stand loaded when the command is done."""
-    done = charl(list(arguments), LIST_MODULES)
+    done = charl(list(arguments), LIST_MODULES, **variables)
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
@@ -84,6 +84,17 @@ def test_running_loads_no_second_numpy_family() -> None:
     """A program that draws no random numbers and reads no archives does not wait for either."""
     modules = modules_of("run", "examples/hello.ch")
     assert not modules & {"numpy.random", "zipfile", "ml_dtypes", "PIL", "rich", "dataclasses"}
+
+
+def test_running_again_loads_no_compiler(tmp_path: Path) -> None:
+    """Only what the kept program needs: Core, the primitives, the interpreter."""
+    cache = {"CHARL_CACHE": "1", "XDG_CACHE_HOME": str(tmp_path)}
+    compiler = {"charl.syntax", "charl.check", "charl.lower", "charl.transform"}
+    assert compiler <= packages(modules_of("run", "examples/hello.ch", **cache))
+    again = modules_of("run", "examples/hello.ch", **cache)
+    assert {"charl.core", "charl.ops", "charl.interp"} <= packages(again)
+    assert not packages(again) & compiler
+    assert not again & {"pathlib", "shutil", "hashlib"}
 
 
 class TestBytecode:

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from charl.check import tree
+from charl.check.frame import Session
 from charl.check.infer import resolve
 from charl.core.op import Op
 from charl.diagnostics.diagnostic import error
 from charl.ops.file_shapes import shape_of_file
+from charl.ops.files import expanded
 from charl.types.types import Tensor
 
 
 def known_shape(
-    op: Op, operands: Sequence[tree.Expr], attributes: dict[str, Any]
+    session: Session, op: Op, operands: Sequence[tree.Expr], attributes: dict[str, Any]
 ) -> tuple[int, ...] | None:
     """The shape of the file a primitive will read; also fills in its `rank` attribute."""
     if not op.name.startswith("load_") or not operands:
@@ -25,6 +27,7 @@ def known_shape(
     path = operands[0]
     if not isinstance(path, tree.Constant) or not isinstance(path.value, str):
         return None
+    session.look_at(expanded(path.value))
     told = dict(attributes)
     if len(operands) > 1 and isinstance(operands[1], tree.Constant):
         told["key"] = operands[1].value

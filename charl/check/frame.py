@@ -19,6 +19,7 @@ from charl.diagnostics import diagnostic
 from charl.diagnostics.diagnostic import Diagnostic, Label
 from charl.records import field, record, replace
 from charl.source import Span
+from charl.stamps import Stamp, stamp
 from charl.types import dims, types
 from charl.types.dims import Dim, Symbol
 from charl.types.types import DTypeVariable, Type
@@ -54,6 +55,12 @@ class Session:
     """Names of functions that have `mut` parameters."""
     initialise: Callable[[Module], None] | None = None
     """Checks the top-level statements of a module that is loaded while another is checked."""
+    looked_at: dict[str, Stamp] = field(default_factory=dict)
+    """Paths outside the library whose state took part in the check, as they were then."""
+
+    def look_at(self, path: str) -> None:
+        """Note, before it is read or found missing, that the check depends on a path."""
+        self.looked_at.setdefault(path, stamp(path))
 
     def pool_symbol(self, index: int) -> Symbol:
         """Symbol number `index` of canonical argument types, shared by all instances."""

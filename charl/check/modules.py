@@ -159,7 +159,7 @@ def load_path(
 ) -> Module | None:
     """The module `a.b.c`, seen from a file; None after a report."""
     names = [part.name for part in path]
-    found = _find(importer, names)
+    found = _find(session, importer, names)
     if found is None:
         known = sorted({*_standard_modules(), *_neighbours(importer)})
         near = nearest(names[-1], known)
@@ -220,15 +220,19 @@ def _read_module(session: Session, path: Path, span: Span) -> Source | None:
     return None
 
 
-def _find(importer: Module, names: Sequence[str]) -> Path | None:
+def _find(session: Session, importer: Module, names: Sequence[str]) -> Path | None:
     here = STANDARD if importer.source.library else Path(importer.source.name).parent
     for root in (here, STANDARD):
         base = root.joinpath(*names)
-        for suffix in (".ch", ".charl"):
-            if base.with_suffix(suffix).is_file():
-                return base.with_suffix(suffix)
+        main = base / "mod.ch"
+        files = base.with_suffix(".ch"), base.with_suffix(".charl")
+        if root != STANDARD:
+            for path in (*files, base, main):
+                session.look_at(str(path))
+        for path in files:
+            if path.is_file():
+                return path
         if base.is_dir() and names[-1] != "data":
-            main = base / "mod.ch"
             return main if main.is_file() else base
     return None
 

@@ -69,7 +69,7 @@ def check_program(
             if isinstance(item, ast.Test):
                 chunks.append((item.name, _test_chunk(session, source, item)))
     finish_session(session)
-    return tree.CheckedProgram(main, tuple(chunks), tuple(warnings(session)))
+    return tree.CheckedProgram(main, tuple(chunks), tuple(warnings(session)), session.looked_at)
 
 
 def check_tests(session: Session, module: Module) -> None:

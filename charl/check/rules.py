@@ -107,7 +107,7 @@ def _call_op(
             dtype_groups += [(parameter, o) for o in found or []]
     if not sound or not _agree_on_dtypes(frame, shown, dtype_groups):
         return tree.Constant(span, BROKEN, None)
-    shape = known_shape(op, operands, attributes)
+    shape = known_shape(frame.session, op, operands, attributes)
     result = apply_op(frame, op, operands, attributes, span)
     return result if shape is None else with_shape(result, shape)
 

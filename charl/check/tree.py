@@ -14,12 +14,14 @@ Nodes are compared by identity; `type` is mutable only so that the checker can f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from charl.core.op import Op
 from charl.diagnostics.diagnostic import Diagnostic
 from charl.records import field, record
 from charl.source import Span
+from charl.stamps import Stamp
 from charl.types.dims import Dim
 from charl.types.types import Closure, Type
 
@@ -404,8 +406,9 @@ class Chunk:
 @record(frozen=False, eq=False)
 class CheckedProgram:
     """`main` runs the file; `tests` are its test blocks, each a chunk of its own that begins with
-    the file's top-level code."""
+    the file's top-level code. `looked_at` are the paths whose state took part in the check."""
 
     main: Chunk
     tests: tuple[tuple[str, Chunk], ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    looked_at: Mapping[str, Stamp] = field(default_factory=dict)

@@ -12,10 +12,9 @@ from __future__ import annotations
 import gzip
 import itertools
 import os
-import shutil
+import stat
 import zlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from charl.core.op import Effect, Fault, Op, Parameter, declare
@@ -23,7 +22,7 @@ from charl.diagnostics.suggest import nearest
 from charl.ops.expect import PATH, signature, text
 from charl.types.types import BOOL, STRING, List, Type
 
-BUNDLED = Path(__file__).parents[1] / "std" / "data"
+BUNDLED = os.path.join(os.path.dirname(os.path.dirname(__file__)), "std", "data")
 NO_GRADIENT = "a file is constant to differentiation"
 _serial = itertools.count()
 
@@ -174,7 +173,7 @@ def _replace(target: str, write: Callable[[BinaryIO], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
         if os.path.exists(target):
-            shutil.copymode(target, temporary)
+            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
     except BaseException:  # an interrupt too leaves nothing behind
         if os.path.exists(temporary):
@@ -210,9 +209,9 @@ def _file_exists(path: str) -> bool:
 
 
 def _bundled_path(name: str) -> str:
-    names = sorted(entry.name for entry in BUNDLED.iterdir())
+    names = sorted(os.listdir(BUNDLED))
     if name in names:
-        return str(BUNDLED / name)
+        return os.path.join(BUNDLED, name)
     similar = nearest(name, names)
     helps = (f"did you mean `{similar}`?",) if similar else (f"there are {', '.join(names)}",)
     raise Fault("E0601", f"Charl brings no file `{name}`", helps=helps)

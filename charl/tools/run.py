@@ -6,6 +6,7 @@ import sys
 import time
 
 from charl import driver
+from charl.cache import compiled
 from charl.diagnostics.diagnostic import CharlError, error
 from charl.tools.arguments import JSON, Command, Invocation, Option
 from charl.tools.progress import ProgressBar
@@ -25,15 +26,11 @@ VERBOSE = Option("--verbose", "tell the time each stage takes", short="-v")
 def run(invocation: Invocation) -> int:
     path = invocation.operands[0].text
     verbose = invocation.has("--verbose")
-    start = time.perf_counter()
     source = driver.read_source(path)
     if not source.text.strip():
         raise CharlError(error("E0721", f"`{source.name}` is empty: there is nothing to run"))
-    checked = driver.check(source, arguments=invocation.rest)
     clock = say_time if verbose else be_silent
-    clock("check", time.perf_counter() - start)
-    warnings = list(checked.warnings)
-    program = driver.compile_chunk(checked.main, warn=warnings.append, clock=clock)
+    program, warnings = compiled(source, arguments=invocation.rest, clock=clock)
     report(warnings, json=invocation.has("--json"))
     start = time.perf_counter()
     driver.run(program, sys.stdout, arguments=invocation.rest, progress=ProgressBar)
