@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from charl.check import late, tree
+from charl.check.annotations import fields_of_struct
 from charl.check.declarations import Builtin, Derived, Function
 from charl.check.dispatch import broken, check_expr
 from charl.check.frame import Frame
@@ -142,6 +143,8 @@ def _autograd(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
         value.type = final(value.type)
         if resolve(value.type) == BROKEN:
             return value
+        if not _holds_floats(frame, value.type):
+            return _no_floats(frame, value.type, value.span)
     result: Type = values[0].type if items is None else types.Tuple(tuple(v.type for v in values))
     return tree.GradientOf(node.span, result, first, values, items is None)
 
@@ -149,6 +152,39 @@ def _autograd(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
 def _is_float_scalar(kind: Type) -> bool:
     return (
         isinstance(kind, Tensor) and not kind.shape and bool(getattr(kind.dtype, "is_float", False))
+    )
+
+
+def _holds_floats(frame: Frame, type: Type) -> bool:
+    """Whether some part of a value can be differentiated by."""
+    match resolve(type):
+        case Tensor(dtype, _):
+            return bool(getattr(types.resolve_dtype(dtype), "is_float", True))
+        case types.List(element) | types.Array(element, _):
+            return _holds_floats(frame, element)
+        case types.Tuple(items):
+            return any(_holds_floats(frame, t) for t in items)
+        case types.Struct() as kind:
+            return any(_holds_floats(frame, t) for t in fields_of_struct(frame, kind))
+        case types.Enum() as kind:
+            return any(_holds_floats(frame, t) for p in kind.variants for t in p)
+        case types.String() | types.Range():
+            return False
+    return True
+
+
+def _no_floats(frame: Frame, type: Type, span: Span) -> tree.Expr:
+    kind = resolve(type)
+    shown = types.show(kind)
+    why = ", which holds no floats"
+    if isinstance(kind, types.Enum) and kind.recursive:
+        why = ": an enum that contains itself is taken apart, not moved"
+    return frame.error(
+        "E0408",
+        f"there is no gradient with respect to {shown}{why}",
+        span,
+        f"this is {shown}",
+        helps=("`wrt: 1` differentiates by the second argument",),
     )
 
 
@@ -280,6 +316,9 @@ def _gradient(frame: Frame, derived: Derived, result: tree.Expr, span: Span) -> 
             span,
         )
     kinds = [call.arguments[p].type for p in derived.wrt]
+    for position, kind in zip(derived.wrt, kinds):
+        if not _holds_floats(frame, kind):
+            return _no_floats(frame, kind, call.arguments[position].span)
     gradient: Type = kinds[0] if derived.single else types.Tuple(tuple(kinds))
     with_value = derived.kind == "value_and_grad"
     whole: Type = types.Tuple((call.type, gradient)) if with_value else gradient

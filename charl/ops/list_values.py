@@ -129,6 +129,8 @@ def slice_set_in_place(
 def zeros_like(value: Any) -> Any:
     """Zeros of the structure of a run-time value; see `ops/boxes.py` for those of a box."""
     match value:
+        case None:  # the payload of another variant than the element's
+            return None
         case tuple():
             return ()
         case list():

@@ -34,6 +34,9 @@ enum Option[T] {
 
     /// The value, or `default` when there is none.
     fn unwrap_or(default: T) -> T { match self { Some(value) => value, None => default } }
+
+    /// `f` of the value, or none when there is none.
+    fn map(f) { match self { Some(value) => Some(f(value)), None => None } }
 }
 
 /// The outcome of something that may fail: a value, or what went wrong.
@@ -49,6 +52,9 @@ enum Result[T, E] {
 
     /// The value, or `default` when something went wrong.
     fn unwrap_or(default: T) -> T { match self { Ok(value) => value, Err(_) => default } }
+
+    /// `f` of the value, or what went wrong.
+    fn map(f) { match self { Ok(value) => Ok(f(value)), Err(problem) => Err(problem) } }
 }
 
 /// The argument itself: the activation of a layer that has none.

@@ -218,7 +218,8 @@ class ExpressionGrammar(OperandGrammar):
             )
         )
 
-    # Items = Item { "," Item };  Item = Expression | [ Sum ] ".." [ Sum ] [ "step" Sum ]
+    # Items = IndexItem { "," IndexItem }
+    # IndexItem = Expression | [ Sum ] ".." [ Sum ] [ "step" Sum ]
     def parse_index_item(self) -> ast.Expr:
         if self.token.kind not in ("..", "..="):
             return self.parse_expression()

@@ -235,7 +235,7 @@ class ItemLayout(StatementLayout):
 
     def logic(self, node: ast.Logic) -> Document:
         start = node.generics[-1].span.stop if node.generics else node.name.span.stop
-        stop = node.results[0].span.start if node.results else node.span.stop
+        stop = self.closing(self.token_at(start)) + 1
         inputs = self.logic_columns(node.parameters, start, stop)
         last = node.results[-1].span.stop if node.results else stop
         results: Document

@@ -56,7 +56,7 @@ class LogicGrammar(StatementGrammar):
             raise self.fail_expected("E0114", "a new line", "what has a body is a `rule`")
         return ast.Fact(self.span(start), doc, tuple(groups))
 
-    # WeightedAtom = [ Expression "::" ] Atom
+    # WeightedAtom = [ Sum "::" ] Atom
     def parse_weighted_atom(self) -> ast.WeightedAtom:
         start = self.token.start
         first = self.parse_expression(p.SUM)
@@ -93,7 +93,7 @@ class LogicGrammar(StatementGrammar):
 
     # --- Rules ---
 
-    # Rule = "rule" [ Expression "::" ] Atom [ ":-" Body ]
+    # Rule = "rule" [ Sum "::" ] Atom [ ":-" Body ]
     def parse_rule(self, doc: str) -> ast.Item:
         start = self.advance().start
         first, weight = self.parse_expression(p.SUM), None
@@ -218,7 +218,7 @@ class LogicGrammar(StatementGrammar):
         self.restore(context)
         return ast.OrLiteral(self.span(opening.start), tuple(options))
 
-    # Binding = Name "=" ( Aggregate | Expression )
+    # Binding = Name "=" ( Aggregate | Comparison )
     def parse_binding(self) -> ast.Literal:
         start = self.token.start
         name = self.expect_name("a variable")

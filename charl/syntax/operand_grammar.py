@@ -26,7 +26,7 @@ class OperandGrammar(TypeGrammar):
         """`if`, `match`, `with` or `{`; defined by the layer above."""
         raise NotImplementedError
 
-    # Operand = Name | Literal | FormatString | Parenthesised | ListLiteral | Lambda | Query
+    # Operand = Name | Constant | FormatString | Parenthesised | ListLiteral | Lambda | Query
     #         | "-" Negation | "not" Not | Block | If | Match | With
     def parse_operand(self) -> ast.Expr:
         token = self.token

@@ -1,10 +1,10 @@
 """The parser's public face: `parse`, `parse_expression`, `is_incomplete`.
 
 The grammar is one class in layers, a file each, every layer using those below: cursor, patterns,
-types, operands, expressions, blocks, statements, logic, items. The three knots of the grammar (a
-type holds sizes, an expression holds blocks, a block holds items) are tied by methods that a
-lower layer declares and an upper one defines. Above each function stands the production it reads;
-`docs/reference/grammar.md` collects them.
+types, operands, expressions, blocks, statements, logic, functions, members, items. The three knots
+of the grammar (a type holds sizes, an expression holds blocks, a block holds items) are tied by
+methods that a lower layer declares and an upper one defines. Above each function stands the
+production it reads; `docs/reference/grammar.md` collects them.
 
 Nothing is raised: what is wrong comes back as diagnostics beside the tree of what could be read.
 """
@@ -16,7 +16,8 @@ from charl.source import Source, Span
 from charl.syntax import ast
 from charl.syntax import tokens as t
 from charl.syntax.cursor import Failure, TooManyErrors
-from charl.syntax.item_grammar import ItemGrammar, doc_line, is_doc
+from charl.syntax.function_grammar import doc_line, is_doc
+from charl.syntax.item_grammar import ItemGrammar
 from charl.syntax.lexer import lex
 from charl.syntax.nesting import deep_recursion
 

@@ -25,7 +25,8 @@ class PatternGrammar(Cursor):
             options.append(self.parse_simple_pattern())
         return ast.OrPattern(self.span(start), tuple(options))
 
-    # SimplePattern = "_" | Name | Literal | IntRange | TuplePattern | ConstructorPattern
+    # SimplePattern = "_" | Name | string | "true" | "false" | Number | IntRange | TuplePattern
+    #               | ConstructorPattern
     def parse_simple_pattern(self) -> ast.Pattern:
         token = self.token
         kind = token.kind
@@ -118,7 +119,7 @@ class PatternGrammar(Cursor):
             path.append(self.expect_name(what))
         return tuple(path)
 
-    # Field = [ Name ":" ] Pattern
+    # PatternField = [ Name ":" ] Pattern
     def parse_pattern_field(self) -> tuple[ast.Identifier | None, ast.Pattern]:
         if self.token.kind == t.NAME and self.peek().kind in (":", ":-"):
             name = self.expect_name("a field's name")

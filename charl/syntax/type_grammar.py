@@ -112,7 +112,7 @@ class TypeGrammar(PatternGrammar):
             return ast.NamedType(self.span(start), (name,), arguments)
         return ast.NamedType(self.span(start), element.path, arguments)
 
-    # TypeArgument = "?" | ".." | Type | Expression
+    # TypeArgument = "?" | ".." | Type | Sum
     def parse_type_argument(self) -> ast.TypeArgument:
         token = self.token
         kind = token.kind
@@ -137,7 +137,7 @@ class TypeGrammar(PatternGrammar):
         bracket = self.bracket(self.position)
         return bracket.close == self.position + 1 or bracket.separator == ","
 
-    # ListType = "[" Type [ ";" Expression ] "]"
+    # ListType = "[" Type [ ";" Sum ] "]"
     def parse_list_type(self) -> ast.ListType:
         opening, errors = self.advance(), len(self.diagnostics)
         sizes: list[ast.Expr] = []

@@ -7,7 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from test_run import parsed, result
+from test_interpreter import parsed, result
 
 import charl.ops  # noqa: F401  (fills the registry)
 from charl.interp.machine import Machine

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import random_program
+from random_core import random_program
 
 import charl.ops  # noqa: F401  (fills the registry)
 from charl.core.ir import Program

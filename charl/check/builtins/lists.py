@@ -164,13 +164,24 @@ def _mapped(frame: Frame, node: ast.Call, name: str, over_elements: bool) -> tre
         return broken(node)
     let, read = frame.temporary("function", function)
 
+    applied: list[Type] = []
+
     def apply(inner: Frame, *leaves: tree.Expr) -> tree.Expr:
-        return call_value(inner, read, [Supplied(leaf) for leaf in leaves], node.span)
+        made = call_value(inner, read, [Supplied(leaf) for leaf in leaves], node.span)
+        applied.append(made.type)
+        return made
 
     if over_elements and isinstance(kinds[0], List):
         result = _map_list(frame, apply, values, node.span)
     else:
         result = over_leaves(frame, apply, values, node.span)
+    if over_elements and not applied and result.type != BROKEN:
+        return frame.error(
+            "E0326",
+            f"`map` goes over lists and floats, and {types.show(kinds[0])} holds none",
+            values[0].span,
+            f"this is {types.show(kinds[0])}",
+        )
     return tree.Block(node.span, result.type, (let,), result)
 
 
