@@ -155,18 +155,15 @@ def warnings_of(checked: CheckedProgram) -> list[Diagnostic]:
 
     Raises CharlError with the errors that only differentiation finds.
     """
+    from charl.check.program import together
     from charl.lower.program import lower_chunk
     from charl.transform.pipeline import optimise
 
     found: list[Diagnostic] = list(checked.warnings)
-    errors: list[Diagnostic] = []
-    for chunk in (checked.main, *(chunk for _, chunk in checked.tests)):
-        try:
-            optimise(lower_chunk(chunk), found.append, passes=())
-        except CharlError as problem:
-            errors += problem.diagnostics
-    if errors:
-        raise CharlError(*found, *errors)
+    try:
+        optimise(lower_chunk(together(checked)), found.append, passes=())
+    except CharlError as problem:
+        raise CharlError(*found, *problem.diagnostics) from problem
     return found
 
 

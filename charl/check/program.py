@@ -60,25 +60,22 @@ def check_program(
     module = load_main(session, source)
     if session.errors:
         raise CharlError(*session.diagnostics)
-    main = _main_chunk(session, module)
+    frame = top_frame(session, module)
+    first = start_up(session, frame)
+    body = check_all(frame, module.syntax.statements)
+    call = _call_main(frame, module)
+    main = close(session, frame, module, first + body + call)
     check_definitions(session, module)
-    check_tests(session, module)
-    chunks: list[tuple[str, tree.Chunk]] = []
-    if tests:
-        for item in module.syntax.statements:
-            if isinstance(item, ast.Test):
-                chunks.append((item.name, _test_chunk(session, source, item)))
+    # The errors of test blocks are the file's errors, whether or not the tests are to run.
+    chunks = [
+        (item.name, _test_chunk(session, frame, item, first, body))
+        for item in module.syntax.statements
+        if isinstance(item, ast.Test)
+    ]
     finish_session(session)
-    return tree.CheckedProgram(main, tuple(chunks), tuple(warnings(session)), session.looked_at)
-
-
-def check_tests(session: Session, module: Module) -> None:
-    """Check the test blocks of a file that is only run: their errors are the file's errors."""
-    for item in module.syntax.statements:
-        if isinstance(item, ast.Test):
-            frame = top_frame(session, module, "test")
-            frame.defined = []
-            check_expr(frame, item.body)
+    return tree.CheckedProgram(
+        main, tuple(chunks if tests else ()), tuple(warnings(session)), session.looked_at
+    )
 
 
 def load_main(session: Session, source: Source) -> Module:
@@ -120,19 +117,12 @@ def top_frame(session: Session, module: Module, name: str = "main") -> Frame:
 
 
 def _assigned_at_top(session: Session, module: Module) -> frozenset[str]:
+    """The top-level variables that change: nothing may rely on their first value."""
     names: frozenset[str] = frozenset()
     for item in module.syntax.statements:
-        if not isinstance(item, ast.Item):
+        if isinstance(item, ast.Test) or not isinstance(item, ast.Item):
             names |= may_change(session, item)
     return names
-
-
-def _main_chunk(session: Session, module: Module) -> tree.Chunk:
-    frame = top_frame(session, module)
-    first = start_up(session, frame)
-    body = check_all(frame, module.syntax.statements)
-    body += _call_main(frame, module)
-    return close(session, frame, module, first + body)
 
 
 def check_all(frame: Frame, items: Sequence[ast.Statement]) -> list[tree.Statement]:
@@ -205,22 +195,38 @@ def _calls_main(module: Module) -> bool:
     )
 
 
-def _test_chunk(session: Session, source: Source, test: ast.Test) -> tree.Chunk:
-    """A test: the file's top level in a session of its own names, then the test's block."""
-    module = load_main(session, source)
-    frame = top_frame(session, module, "test")
-    for loaded in session.start_up:
-        loaded.initialised = False
-    first = start_up(session, frame)
-    body = check_all(frame, module.syntax.statements)
-    node = next(
-        item
-        for item in module.syntax.statements
-        if isinstance(item, ast.Test) and item.span.start == test.span.start
-    )
-    checked = check_expr(frame, node.body)
-    body.append(tree.Evaluate(node.span, checked))
-    return close(session, frame, module, first + body)
+def _test_chunk(
+    session: Session,
+    main: Frame,
+    test: ast.Test,
+    first: list[tree.Statement],
+    body: Sequence[tree.Statement],
+) -> tree.Chunk:
+    """A test: the file's top level, which is checked once for all, then the test's block. What
+    starts up the modules it loads is added to `first`."""
+    frame = top_frame(session, main.module, "test")
+    before = len(first)
+    block = tree.Evaluate(test.span, check_expr(frame, test.body))
+    instance = frame.instance
+    instance.body = tree.Block(test.span, UNIT, (*first, *body, block), None)
+    instance.result = UNIT
+    session.defined[instance] = [*main.defined, *frame.defined]
+    if not session.errors:
+        for statement in (*first[before:], block):
+            finish(frame, statement)
+    return tree.Chunk(instance)
+
+
+def together(checked: tree.CheckedProgram) -> tree.Chunk:
+    """The file and after it the blocks of its tests: not to run, but to be looked at in one go."""
+    top = checked.main.instance
+    assert top.body is not None and isinstance(top.body, tree.Block)
+    body = top.body.statements
+    for _, test in checked.tests:
+        assert isinstance(test.instance.body, tree.Block)
+        body = (*body, test.instance.body.statements[-1])
+    block = tree.Block(top.span, UNIT, body, None)
+    return tree.Chunk(tree.Instance(top.name, top.shown, top.span, [], [], body=block, result=UNIT))
 
 
 # --- Definitions ---------------------------------------------------------------------------------

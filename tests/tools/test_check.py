@@ -36,6 +36,19 @@ def test_every_error_of_every_file(folder: Path, capsys: pytest.CaptureFixture[s
     assert told.err.endswith("\n4 errors\n") and told.out == ""
 
 
+def test_what_differentiation_says_of_tests_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.ch").write_text(
+        "let scale = 2.0\n"
+        'test "one" { assert scale == 2.0 }\n'
+        'test "two" { assert grad(|x| round(x) * scale)(2.5) == 0.0 }\n'
+    )
+    assert main(["check", "a.ch"]) == 0
+    told = capsys.readouterr()
+    assert "warning[W" in told.err and "a.ch:3:" in told.err
+
+
 def test_an_error_in_a_shared_module_is_told_once(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

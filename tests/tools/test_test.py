@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from charl import driver
+from charl.check.tree import Block
+from charl.source import Source
 from charl.tools.cli import main
 from charl.tools.test import Batch, split
 
@@ -47,6 +50,28 @@ def test_passing_tests(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
         "  ok    doubles nothing  (T)",
         "2 passed in T",
     ]
+
+
+def test_each_test_starts_from_the_top_level(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What one test does to top-level variables, functions see and other tests do not."""
+    (folder / "state.ch").write_text(
+        "let n = 3\nlet xs = [1]\nfn twice() -> int { n * 2 }\n"
+        'test "changes" { n = 4; xs.push(5); assert twice() == 8 and xs == [1, 5] }\n'
+        'test "fresh" { assert n == 3 and twice() == 6 and xs == [1] }\n'
+        'test "its own" { let n = 10; assert n == 10 and twice() == 6 }\n'
+    )
+    assert main(["test", "state.ch", "--jobs", "1"]) == 0
+    assert shown(capsys).endswith("3 passed in T\n")
+
+
+def test_the_top_level_is_checked_once_for_all_tests() -> None:
+    """The time to check a file must not be that of its top level times its tests."""
+    checked = driver.check(Source("failing.ch", FAILING), tests=True)
+    bodies = [chunk.instance.body for chunk in (checked.main, *(c for _, c in checked.tests))]
+    firsts = {body.statements[0] for body in bodies if isinstance(body, Block)}
+    assert len(bodies) == 3 and len(firsts) == 1
 
 
 def test_a_failing_test_shows_values_and_output(
