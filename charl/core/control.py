@@ -81,7 +81,7 @@ CONSTANT = declare(
 UNDEFINED = _control("undefined", "A placeholder that nobody reads.", _constant_rule)
 IF = _control("if", "One of two blocks, by a condition.")
 FOR = _control("for", "A counted loop with carried values.")
-# A `while`, like a recursion, may not come back: it is not dropped because nobody needs its results.
+# A `while`, like a recursion, may never end: it stays even when nobody needs its results.
 WHILE = _control("while", "A loop with a condition and carried values.", effect=Effect.CHECK)
 CALL = _control("call", "A call of another function of the program.")
 CUSTOM_CALL = _control("custom_call", "A call with its own reverse rule.")

@@ -19,17 +19,21 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
         return None
     cutoff = max(1, len(name) // 3)
     best: str | None = None
-    best_rank = (1, cutoff + 1)
+    best_rank = (1, cutoff + 1, 0)
     folded = name.casefold()
     for candidate in candidates:
         if candidate == name:
             continue
         if candidate.casefold() == folded:
-            rank = (0, edit_distance(name, candidate))
+            rank = (0, edit_distance(name, candidate), 0)
         elif abs(len(candidate) - len(name)) > cutoff:
             continue
         else:
-            rank = (1, edit_distance(folded, candidate.casefold()))
+            rank = (
+                1,
+                edit_distance(folded, candidate.casefold()),
+                edit_distance(name, candidate),  # `adam` rather than `Adam` for `adm`
+            )
         # A name of one or two letters is not near every other such name.
         if rank[0] == 1 and rank[1] >= max(len(name), len(candidate)):
             continue

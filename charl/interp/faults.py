@@ -75,8 +75,11 @@ def _places(traceback: TracebackType | None, machine: Machine) -> Iterator[Place
 
 
 def _span(places: list[Place]) -> Span | None:
-    statement = places[-1].statement if places else None
-    return None if statement is None else statement.span
+    """The innermost place; a function that is just being entered is at its call."""
+    for place in reversed(places):
+        if place.statement is not None and place.statement.span is not None:
+            return place.statement.span
+    return None
 
 
 def _stack(places: list[Place]) -> tuple[Frame, ...]:

@@ -9,6 +9,7 @@ from charl import driver
 from charl.cache import compiled
 from charl.diagnostics.diagnostic import CharlError, error
 from charl.tools.arguments import JSON, Command, Invocation, Option
+from charl.tools.memory import bound_memory
 from charl.tools.progress import ProgressBar
 from charl.tools.report import report
 
@@ -33,6 +34,7 @@ def run(invocation: Invocation) -> int:
     program, warnings = compiled(source, arguments=invocation.rest, clock=clock)
     report(warnings, json=invocation.has("--json"))
     start = time.perf_counter()
+    bound_memory()
     driver.run(program, sys.stdout, arguments=invocation.rest, progress=ProgressBar)
     clock("run", time.perf_counter() - start)
     return 0
