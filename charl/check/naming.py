@@ -12,6 +12,7 @@ from charl.check.frame import Frame
 from charl.check.modules import member, module_with
 from charl.diagnostics.diagnostic import Label
 from charl.diagnostics.suggest import nearest
+from charl.source import Span
 from charl.syntax import ast
 
 
@@ -49,6 +50,8 @@ def unknown_name(frame: Frame, node: ast.Name, what: str = "name") -> tree.Expr:
     owner = module_with(node.name)
     if not near and owner is not None:
         helps = (f"`from {owner} import {node.name}` brings it in",)
+    if _divides(node.span):
+        helps += ("if this was meant as a comment, put two spaces before `//`",)
     return frame.error(
         "E0201",
         f"there is no {what} named `{node.name}`",
@@ -56,3 +59,10 @@ def unknown_name(frame: Frame, node: ast.Name, what: str = "name") -> tree.Expr:
         "not found in this scope",
         helps=helps,
     )
+
+
+def _divides(span: Span) -> bool:
+    """Whether `//` stands right before: what looks like a comment may have been read as a divisor
+    (`x = 3 // metres`)."""
+    before = span.source.text[: span.start]
+    return before.removesuffix(" ").endswith("//")

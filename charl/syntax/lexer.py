@@ -55,12 +55,13 @@ SINGLE_QUOTED = re.compile(r"'(?:[^'\\\n]++|\\[^\n])*+'")
 # two words in a row of which the second is no operator, or a word at the end of a sentence.
 DIVISOR = re.compile(r"(?!(?:and|or|in|as|if|else|not|with|for|while|match)\b)(?:[\w(\[]|-[\w(\[])")
 PROSE = re.compile(
-    r"""(?!query\b)[\w.]++(?:
+    r"""\(?(?!(?:query|not|if|match|with)\b)[\w.]++(?:
         [ ]++(?!(?:and|or|in|as|step|not|for)\b)[\w"']  # two words
       | [ ]++=(?![=>])
       | (?<=\.)(?=\s|\Z)
       | :(?=\s|\Z)
-      | [?!'\u2019]
+      | [?'\u2019]
+      | !(?!=)
     )""",
     re.VERBOSE,
 )

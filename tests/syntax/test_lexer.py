@@ -74,6 +74,10 @@ def test_a_formatted_string_is_cut_into_text_and_holes() -> None:
         "t[0] // k + 1",
         "n // k in xs",
         "n // -k",
+        "n // k!=0",
+        "n // (not a)",
+        "n // (if a { b } else { c })",
+        "n // (a in b)",
         "x //= 2",
         "n // 2 => a",
     ],
@@ -89,6 +93,7 @@ def test_floor_division(text: str) -> None:
     [
         "n  // 2",
         "n // two halves",
+        "n // (two halves)",
         "n // done.",
         "n // why?",
         "n //comment",
