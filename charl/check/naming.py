@@ -46,7 +46,7 @@ def unknown_name(frame: Frame, node: ast.Name, what: str = "name") -> tree.Expr:
             secondary=(Label(later, "it gets its value here"),),
         )
     near = nearest(node.name, frame.visible_names())
-    helps = (f"did you mean `{near}`?",) if near else ()
+    helps: tuple[str, ...] = (f"did you mean `{near}`?",) if near else ()
     owner = module_with(node.name)
     if not near and owner is not None:
         helps = (f"`from {owner} import {node.name}` brings it in",)
