@@ -5,6 +5,9 @@
     net = m.train(images, labels, epochs=3)  # what Python has no type for comes back as a `Value`
     m.accuracy(net, images, labels)
 
+An argument that the function takes as `mut`, and the value whose `mut fn` is called, is changed in
+place, as a variable is in Charl: a `Value`, a list or an array. Nothing else is changed by a call.
+
 A call is a small piece of Charl, checked against the types of its arguments, compiled, and kept:
 the next call with the same types runs at once. Shapes are part of the types; a function that is
 called with many different ones is compiled once more with sizes that only the run knows, and that
@@ -29,7 +32,16 @@ from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
 from charl.diagnostics.render import render
 from charl.diagnostics.suggest import nearest
 from charl.kept import Compiled, Kept
-from charl.python_values import Binder, Leaves, Unsuited, Value, to_charl, to_python
+from charl.python_values import (
+    Binder,
+    Leaves,
+    Unsuited,
+    Value,
+    change,
+    expect_changeable,
+    to_charl,
+    to_python,
+)
 from charl.records import record
 from charl.source import Source, Span
 from charl.syntax import ast
@@ -119,9 +131,12 @@ class Program:
 
 @record
 class Argument:
-    """One argument of a call: `name` is None for a positional one."""
+    """One argument of a call: `name` is None for a positional one, `place` what messages call it,
+    `value` what Python passed."""
 
     name: str | None
+    place: str
+    value: Any
     type: Type
     leaves: Leaves
 
@@ -155,22 +170,36 @@ class Callee:
         try:
             given = self._arguments(arguments, named)
             if receiver is not None:
-                given.insert(0, Argument(RECEIVER, *to_charl(receiver)))
-            key = tuple((argument.name, argument.type) for argument in given)
-            type, result = self._run(key, [argument.leaves for argument in given])
+                given.insert(0, Argument(RECEIVER, "the value", receiver, *to_charl(receiver)))
+            type, result = self._run(given)
         except CharlError as problem:
             raise Error(*problem.diagnostics) from None
         return to_python(type, result, self._bind)
 
-    def _run(self, key: Key, leaves: Sequence[Leaves]) -> tuple[Type, Leaves]:
+    def _run(self, given: Sequence[Argument]) -> tuple[Type, Leaves]:
+        key = tuple((argument.name, argument.type) for argument in given)
         compiled = self._version(key)
         try:
-            return self._kept.execute(compiled, leaves, sys.stdout)
+            for position in compiled.changes():
+                expect_changeable(given[position].value)
+            leaves = [argument.leaves for argument in given]
+            type, result, changed = self._kept.execute(compiled, leaves, sys.stdout)
+        except Unsuited as problem:
+            raise self._unsuited(given[position].place, problem) from problem
         except CharlError:
             if key not in self._compiled:
                 # Checked for these very shapes, a wrong one is told with all that is known.
                 self._compile(key)
             raise
+        for position, (new_type, new_leaves) in changed.items():
+            change(given[position].value, new_type, new_leaves, self._bind)
+        return type, result
+
+    def _unsuited(self, place: str, problem: Unsuited) -> CharlError:
+        helps = (problem.help,) if problem.help else ()
+        return CharlError(
+            error("E0742", f"{place} of `{self.__name__}` {problem.reason}", helps=helps)
+        )
 
     def _arguments(self, arguments: Sequence[Any], named: dict[str, Any]) -> list[Argument]:
         """The arguments as Charl values. Raises CharlError (E0742) for what has no Charl type."""
@@ -178,17 +207,15 @@ class Callee:
         passed = [(None, value) for value in arguments] + list(named.items())
         given: list[Argument] = []
         for position, (name, value) in enumerate(passed):
-            place = name or (names[position] if position < len(names) else "")
-            wanted = self._annotations.get(place)
+            parameter = name or (names[position] if position < len(names) else "")
+            place = f"`{parameter}`" if parameter else f"argument {position + 1}"
+            wanted = self._annotations.get(parameter)
             try:
                 type, leaves = to_charl(value, wanted)
                 expect_dtype(type, wanted)
             except Unsuited as problem:
-                which = f"`{place}`" if place else f"argument {position + 1}"
-                message = f"{which} of `{self.__name__}` {problem.reason}"
-                helps = (problem.help,) if problem.help else ()
-                raise CharlError(error("E0742", message, helps=helps)) from problem
-            given.append(Argument(name, type, leaves))
+                raise self._unsuited(place, problem) from problem
+            given.append(Argument(name, place, value, type, leaves))
         return given
 
     def _version(self, key: Key) -> Compiled:

@@ -28,6 +28,9 @@ from charl.types import dims, types
 from charl.types.dims import Dim, Symbol
 from charl.types.types import List, Tensor, Type
 
+# A value's type and its leaves.
+Typed = tuple[Type, Leaves]
+
 
 class Kept:
     """The state of a session: the checker's names, and the leaves of each top-level variable."""
@@ -46,7 +49,7 @@ class Kept:
         warnings = list(self.checker.warnings)
         try:
             compiled = Compiled(chunk, driver.compile_chunk(chunk, warn=warnings.append))
-            type, leaves = self.execute(compiled, (), output)
+            type, leaves, _ = self.execute(compiled, (), output)
         except BaseException:
             self.checker.forget()
             raise
@@ -54,8 +57,9 @@ class Kept:
 
     def execute(
         self, compiled: Compiled, arguments: Sequence[Leaves], output: TextIO
-    ) -> tuple[Type, Leaves]:
-        """Runs a compiled piece on the arguments it takes, and keeps what it defines."""
+    ) -> tuple[Type, Leaves, dict[int, Typed]]:
+        """Runs a compiled piece on the arguments it takes, and keeps what it defines. Gives its
+        value, and what has become of the arguments that it changes, by their positions."""
         chunk = compiled.chunk
         given = [leaf for leaves in arguments for leaf in leaves]
         for variable in chunk.instance.globals:
@@ -65,12 +69,18 @@ class Kept:
         assert chunk.instance.result is not None
         type = chunk.instance.result
         count = len(leaves_of(type))
+        changed: dict[int, Typed] = {}
         for variable in chunk.defines:
             stop = count + len(leaves_of(variable.type))
-            self._keep(variable, results[count:stop])
+            final = results[count:stop]
+            if variable in chunk.instance.parameters:
+                position = chunk.instance.parameters.index(variable)
+                changed[position] = actual(variable.type, final), final
+            else:
+                self._keep(variable, final)
             count = stop
         leaves = results[: len(leaves_of(type))]
-        return actual(type, leaves), leaves
+        return actual(type, leaves), leaves, changed
 
     def _keep(self, variable: Variable, leaves: Leaves) -> None:
         self.values[variable] = leaves
@@ -85,6 +95,11 @@ class Compiled:
     def __init__(self, chunk: Chunk, program: Program) -> None:
         self.chunk, self.entry = chunk, program.entry
         self.machine = Machine(program)
+
+    def changes(self) -> list[int]:
+        """The positions of the arguments that it changes: in-out ones of the function it calls."""
+        parameters = self.chunk.instance.parameters
+        return [parameters.index(v) for v in self.chunk.defines if v in parameters]
 
 
 def actual(type: Type, leaves: Leaves) -> Type:

@@ -43,8 +43,8 @@ class Value:
     """A Charl value that Python has no type for: a struct or model, an enum, a function.
 
     Fields and methods are attributes; a function or model is called; an enum has its `variant`, and
-    its payload by index. Passed to a function of the same file it is the value it was. It cannot be
-    changed.
+    its payload by index. Passed to a function of the same file it is the value it was. Only a call
+    that takes it as `mut` changes it.
     """
 
     __slots__ = ("_bind", "_leaves", "_type")
@@ -127,6 +127,8 @@ def to_python(type: Type, leaves: Leaves, bind: Binder) -> Any:
             return leaf.item() if not shape and isinstance(leaf, np.generic | np.ndarray) else leaf
         case types.String():
             return leaves[0]
+        case Tuple(()):
+            return None
         case Tuple(items):
             return tuple(_parts(items, leaves, bind))
         case Array() as array:
@@ -181,6 +183,31 @@ def to_charl(value: Any, wanted: Type | None = None) -> tuple[Type, Leaves]:
         f"is a Python {type(value).__name__}, for which Charl has no type",
         "pass numbers, strings, NumPy arrays, lists and tuples of them, or what Charl gave back",
     )
+
+
+def expect_changeable(value: Any) -> None:
+    """Raises Unsuited for a Python value that cannot be changed in place, as `mut` asks."""
+    if isinstance(value, np.ndarray) and value.shape:
+        if not value.flags.writeable:
+            raise Unsuited("is `mut`, and this array is read-only", "pass a copy: array.copy()")
+    elif not isinstance(value, Value | list):
+        raise Unsuited(
+            f"is `mut`, and a Python {type(value).__name__} cannot be changed",
+            "pass a struct or model of the program, a list or an array",
+        )
+
+
+def change(value: Any, type: Type, leaves: Leaves, bind: Binder) -> None:
+    """Give a changeable Python value the type and leaves that a call has left in its place. To the
+    checker the sizes of an array are part of its type, so they have stayed."""
+    match value:
+        case Value():
+            value._type, value._leaves = type, leaves
+        case np.ndarray():
+            value[...] = leaves[0]
+        case list():
+            new = to_python(type, leaves, bind)
+            value[:] = new.tolist() if isinstance(new, np.ndarray) else new
 
 
 def _number(value: int | float, wanted: Type | None) -> tuple[Type, Leaves]:

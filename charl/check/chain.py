@@ -47,10 +47,13 @@ def check_chain(frame: Frame, struct: Struct) -> None:
 
 
 def _applied(frame: Frame, layer: Type, taken: Tensor, span: Span) -> Type:
-    """What a layer gives for an input of this type."""
-    callee = tree.Read(span, layer, tree.Variable("layer", layer, span))
+    """What a layer gives for an input of this type. It is a variable here, so that a `mut fn
+    forward` finds something to change."""
+    variable = tree.Variable("layer", layer, span)
     x = tree.Read(span, taken, tree.Variable("x", taken, span))
-    result = call_value(frame, callee, [Supplied(x)], span)
+    with frame.scope() as names:
+        names["layer"] = variable
+        result = call_value(frame, tree.Read(span, layer, variable), [Supplied(x)], span)
     kind = resolve(result.type)
     return kind if kind in (BROKEN, NEVER) else final(kind)
 

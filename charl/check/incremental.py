@@ -17,7 +17,7 @@ from charl.check import logic_names, tree
 from charl.check.annotations import Scope, resolve_type
 from charl.check.builtins import BUILTINS
 from charl.check.declarations import Entry, Enum, Function, Module, Static, Struct, Variant
-from charl.check.dispatch import Checked, check_expr
+from charl.check.dispatch import check_expr
 from charl.check.finish import finish
 from charl.check.frame import Frame, Session
 from charl.check.infer import final
@@ -84,14 +84,12 @@ class Incremental:
     ) -> tree.Chunk:
         """A call of a function of the module; with a receiver, of its method of that name, or of
         itself when the name is empty. Receiver and arguments are the chunk's parameters, in this
-        order. Defines nothing."""
+        order; it defines those that the call changes, and nothing else."""
         self._start()
         given = passed if receiver is None else (receiver, *passed)
-        variables = [tree.Variable(f"argument{i}", p.type, p.span) for i, p in enumerate(given)]
-        reads: list[ast.Expr] = [
-            Checked(p.span, tree.Read(p.span, p.type, variable))
-            for p, variable in zip(given, variables)
-        ]
+        # Names that cannot be written, so that they hide nothing.
+        variables = [tree.Variable(f"argument {i}", p.type, p.span) for i, p in enumerate(given)]
+        reads: list[ast.Expr] = [ast.Name(p.span, v.name) for p, v in zip(given, variables)]
         callee: ast.Expr = ast.Name(name.span, name.name)
         if receiver is not None:
             callee = reads.pop(0)
@@ -174,6 +172,7 @@ class Incremental:
             finish_session(session)
         frame = top_frame(session, self.module, "entry")
         frame.scopes[0].update(self._constants)
+        frame.scopes[0].update((variable.name, variable) for variable in parameters)
         self._doubt(frame.assigned)
         frame.instance.parameters += parameters
         first = start_up(session, frame)

@@ -49,6 +49,22 @@ fn height(t: Tree) -> int {
 model Net { layers { dense(3, 2) } }
 fn forward(net: Net, x: float32[N, 3]) -> float32[N, 2] { net(x) }
 
+struct Tally {
+    n: int
+    mut fn bump(by: int = 1) -> int {
+        n += by
+        n
+    }
+}
+fn raise_by(mut tally: Tally, by: int) { tally.n += by }
+fn put(mut xs: [int], x: int) { xs.push(x) }
+fn corner(mut w: float32[N, M]) { w[0, 0] = 7.0 }
+fn bump(mut counter: int) { counter += 1 }
+model Normed { layers { batch_norm(3) } }
+fn train(mut net: Normed, x: float32[N, 3]) -> float32 {
+    with mode = training { sum(net(x)) }
+}
+
 fn main() { print("main runs only when called") }
 """
 
@@ -131,6 +147,41 @@ def test_structs(m: Program) -> None:
     assert "x" in dir(p)
     with pytest.raises(AttributeError, match="no field or method `z`"):
         _ = p.z
+
+
+def test_what_is_mut_changes_in_place(m: Program) -> None:
+    tally = m.Tally(n=1)
+    assert tally.bump() == 2 and tally.bump(by=3) == 5 and tally.n == 5
+    assert m.raise_by(tally, 10) is None and tally.n == 15
+    words = [1]
+    m.put(words, 2)
+    assert words == [1, 2]
+    for columns in range(1, 7):  # first for exact shapes, then for all
+        w = ones(2, columns)
+        m.corner(w)
+        assert w[0, 0] == 7 and w.sum() == 7 + 2 * columns - 1
+    nested = [[1, 2], [3, 4]]
+    m.corner(nested)
+    assert nested == [[7.0, 2.0], [3.0, 4.0]]
+
+
+def test_running_statistics_belong_to_the_model(m: Program) -> None:
+    net = m.Normed(seed=1)
+    np.testing.assert_array_equal(net.layer0.running_mean, np.zeros(3))
+    m.train(net, 2 * ones(4, 3))
+    after = net.layer0.running_mean
+    assert np.all(after > 0)
+    net(ones(4, 3))  # evaluation leaves them alone
+    np.testing.assert_array_equal(net.layer0.running_mean, after)
+
+
+def test_what_is_mut_must_be_able_to_change(m: Program) -> None:
+    with pytest.raises(charl.Error, match="`counter` of `bump` is `mut`, and a Python int cannot"):
+        m.bump(3)
+    frozen = ones(2, 2)
+    frozen.flags.writeable = False
+    with pytest.raises(charl.Error, match="this array is read-only"):
+        m.corner(frozen)
 
 
 def test_enums(m: Program) -> None:
@@ -244,7 +295,7 @@ def test_loading_runs_the_top_level_but_not_main(
     path.write_text('print("top", arguments())\nfn main() { print("main") }\n')
     program = charl.load(str(path), arguments=["x"])
     assert capsys.readouterr().out == 'top ["x"]\n'
-    assert program.main() == ()
+    assert program.main() is None
     assert capsys.readouterr().out == "main\n"
 
 
