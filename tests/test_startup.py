@@ -16,11 +16,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# What Python itself has loaded before, and for an editable installation, does not count.
 LIST_MODULES = """
 import json, sys
+before = set(sys.modules)
 from charl.__main__ import main
 status = main()
-print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+print(json.dumps(sorted(set(sys.modules) - before)), file=sys.stderr)
 sys.exit(status)
 """
 
@@ -38,7 +40,7 @@ def charl(arguments: list[str], code: str, **variables: str) -> subprocess.Compl
 
 
 def modules_of(*arguments: str, **variables: str) -> set[str]:
-    """The modules that stand loaded when the command is done."""
+    """The modules that the command has loaded when it is done."""
     done = charl(list(arguments), LIST_MODULES, **variables)
     return set(json.loads(done.stderr.splitlines()[-1]))
 
