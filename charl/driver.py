@@ -23,6 +23,7 @@ from charl.source import Source, Span
 if TYPE_CHECKING:
     from charl.check.tree import CheckedProgram, Chunk
     from charl.core.ir import Program
+    from charl.ops.random import State
     from charl.ops.world import Bar
     from charl.syntax.ast import Module
 
@@ -189,15 +190,19 @@ def world(
     arguments: Sequence[str] = (),
     progress: Callable[[], Bar] | None = None,
     output: TextIO | None = None,
+    draws: State | None = None,
 ) -> Iterator[None]:
-    """What a program finds around it while it runs; the bars it left open are closed after."""
+    """What a program finds around it while it runs; the bars it left open are closed after. Its
+    random numbers go on from `draws`, or start anew."""
+    from charl.ops.random import State, drawing
     from charl.ops.world import WORLD, SilentBar
 
     before = WORLD.arguments, WORLD.progress, WORLD.output
     WORLD.arguments, WORLD.progress = arguments, progress or SilentBar
     WORLD.output = output
     try:
-        yield
+        with drawing(State() if draws is None else draws):
+            yield
     finally:
         WORLD.finish()
         WORLD.arguments, WORLD.progress, WORLD.output = before

@@ -22,6 +22,7 @@ from charl.diagnostics.diagnostic import Diagnostic
 from charl.interp.machine import Machine
 from charl.interp.run import call
 from charl.lower.layout import leaves_of
+from charl.ops.random import State
 from charl.python_values import Leaves
 from charl.source import Source
 from charl.types import dims, types
@@ -33,12 +34,14 @@ Typed = tuple[Type, Leaves]
 
 
 class Kept:
-    """The state of a session: the checker's names, and the leaves of each top-level variable."""
+    """The state of a session: the checker's names, the leaves of each top-level variable, and how
+    far it has come in its random numbers."""
 
     def __init__(self, arguments: Sequence[str] = ()) -> None:
         self.arguments = tuple(arguments)
         self.checker = Incremental(arguments)
         self.values: dict[Variable, Leaves] = {}
+        self.draws = State()
 
     def run(self, source: Source, output: TextIO) -> tuple[Type, Leaves, list[Diagnostic]]:
         """Checks and runs a piece: its value's type and leaves, and the warnings about it.
@@ -64,7 +67,7 @@ class Kept:
         given = [leaf for leaves in arguments for leaf in leaves]
         for variable in chunk.instance.globals:
             given += self.values[variable]
-        with driver.world(self.arguments, output=output):
+        with driver.world(self.arguments, output=output, draws=self.draws):
             results = call(compiled.machine, compiled.entry, given)
         assert chunk.instance.result is not None
         type = chunk.instance.result

@@ -29,7 +29,8 @@ implementation that does the same gets the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,21 @@ STATE = State()
 
 
 def reset(seed: int = 0) -> None:
-    """The state at the start of a program; the interpreter calls it before every run."""
+    """The state at the start of a program, or after `seed`."""
     STATE.seed, STATE.draws = seed & WORD, 0
+
+
+@contextmanager
+def drawing(state: State) -> Iterator[None]:
+    """Draws go on from `state`, which moves on with them unless the program fails. What was under
+    way around it then finds its own state again."""
+    before = _state()
+    _set_state(state)
+    try:
+        yield
+        state.seed, state.draws = STATE.seed, STATE.draws
+    finally:
+        _set_state(before)
 
 
 def words(count: int) -> Array:

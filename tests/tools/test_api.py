@@ -299,6 +299,15 @@ def test_loading_runs_the_top_level_but_not_main(
     assert capsys.readouterr().out == "main\n"
 
 
+def test_each_program_has_random_numbers_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.ch"
+    path.write_text("fn draw() -> float32 { random_uniform([]) }\n")
+    first, second = charl.load(path), charl.load(path)
+    drawn = [first.draw(), first.draw()]
+    assert drawn[0] != drawn[1]
+    assert [second.draw(), second.draw()] == drawn
+
+
 def test_files_that_do_not_load(tmp_path: Path) -> None:
     with pytest.raises(charl.Error) as caught:
         charl.load(tmp_path / "missing.ch")

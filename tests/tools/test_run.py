@@ -46,6 +46,16 @@ def test_a_program_prints(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr() == ("hello 2\n", "")
 
 
+def test_random_numbers_start_anew_with_each_run(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write("print(random_uniform([3]))\nseed(3)\nprint(random_uniform([3]))\n")
+    assert main(["run", path]) == 0
+    first = capsys.readouterr().out
+    assert main(["run", path]) == 0
+    assert capsys.readouterr().out == first
+
+
 def test_from_the_standard_input_with_arguments(folder: Path) -> None:
     done = charl("run", "-", "--", "--json", "b c", stdin="print(arguments())\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, '["--json", "b c"]\n', "")

@@ -33,6 +33,18 @@ def say() -> Conversation:
     return Conversation()
 
 
+def test_random_numbers_go_on_from_entry_to_entry_and_start_anew_with_reset(
+    say: Conversation,
+) -> None:
+    draw = "random_int(0, 1000000, [])"
+    first, second = say(draw), say(draw)
+    assert first != second
+    say.session.reset()
+    with pytest.raises(CharlError):
+        say(f"[1][{draw} + 1]")  # an entry that fails has not drawn
+    assert say(draw) == first
+
+
 @pytest.mark.parametrize(
     ("entry", "answer"),
     [
@@ -153,6 +165,7 @@ def test_documentation(say: Conversation) -> None:
     assert say.session.doc_of("w") == "w: [int]"
     assert say.session.doc_of("exp").startswith("fn exp(x: tensor)\n\n")
     assert say.session.doc_of("print").startswith("print\n\n")
+    assert say.session.doc_of("scan").startswith("scan\n\nscan(f, x, reverse: false): ")
     assert "Optimisers" in say.session.doc_of("optim")
     assert say.session.doc_of("optim.adam").startswith("fn adam")
     assert say.session.doc_of("Option").startswith("enum Option")

@@ -52,6 +52,18 @@ def test_passing_tests(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     ]
 
 
+def test_random_numbers_do_not_depend_on_the_tests_before(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = "{ print(random_int(0, 1000000, [3]))\n assert false }\n"
+    (folder / "draws.ch").write_text(f'test "one" {body}test "two" {body}')
+    main(["test", "draws.ch"])
+    one, two = [line for line in shown(capsys).splitlines() if line.lstrip().startswith("[")]
+    assert one == two
+    main(["test", "--filter", "two", "draws.ch"])
+    assert two in shown(capsys).splitlines()
+
+
 def test_each_test_starts_from_the_top_level(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
