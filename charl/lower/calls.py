@@ -18,7 +18,7 @@ from charl.lower.control import choose
 from charl.lower.layout import Leaves, alternatives, leaves_of, resolved
 from charl.lower.lowering import Lowering, lowers
 from charl.lower.values import Structured, joined, split
-from charl.types.types import BOOL, UNIT, Closures, Tensor, Type
+from charl.types.types import BOOL, UNIT, Closures, Tensor, Tuple, Type
 
 
 @lowers(tree.Call)
@@ -114,7 +114,8 @@ def _scan(f: Lowering, scan: tree.Scan) -> Structured:
 
     def combine() -> Structured:
         arguments = [Structured(element, left), Structured(element, right)]
-        return emit_call(f, scan.instance, arguments, captured.leaves, [element])[0]
+        row = Tuple(tuple(items))  # as the operands tell the sizes, not as the function does
+        return emit_call(f, scan.instance, arguments, captured.leaves, [row])[0]
 
     inner = f.nested((*left, *right), combine)
     inner.block.results = inner.value.leaves if inner.value is not None else left

@@ -177,7 +177,7 @@ def test_documentation(say: Conversation) -> None:
 
 def test_names_for_completion(say: Conversation) -> None:
     say("let weights = 1")
-    assert {"weights", "softmax", "print", "exp"} <= set(say.session.names())
+    assert {"weights", "softmax", "print", "scan", "exp"} <= set(say.session.names())
 
 
 def test_a_conversation(say: Conversation, capsys: pytest.CaptureFixture[str]) -> None:

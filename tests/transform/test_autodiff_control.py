@@ -476,6 +476,16 @@ def test_scan(n: int, reverse: str, calling: bool) -> None:
     check(text, 1 + draw(n) / 3, draw(n), 0.9, orders=2, calling=calling)
 
 
+@BOTH
+@pytest.mark.parametrize("reverse", ["false", "true"])
+def test_scan_where_an_operand_matters_only_from_the_right(reverse: str, calling: bool) -> None:
+    """Nobody reads %a, and %b depends on %x through %ar alone."""
+    text = SCAN.replace("mul %e, %a", "mul %e, %b").replace(
+        "reverse = false", f"reverse = {reverse}"
+    )
+    check(text, 1 + draw(4) / 3, draw(4), 0.9, orders=2, calling=calling)
+
+
 def test_scan_of_matrices_with_one_result_used() -> None:
     text = """
     fn @f(%x: f64[3, 2, 2]) {

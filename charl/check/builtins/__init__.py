@@ -5,7 +5,7 @@ shows. This is the table of all.
 """
 
 from charl.check import derived
-from charl.check.builtins import lists, making, models, show, sizes
+from charl.check.builtins import lists, making, models, scan, show, sizes
 from charl.check.declarations import Builtin
 
 BUILTINS: tuple[Builtin, ...] = (
@@ -15,4 +15,5 @@ BUILTINS: tuple[Builtin, ...] = (
     *making.BUILTINS,
     *lists.BUILTINS,
     *models.BUILTINS,
+    *scan.BUILTINS,
 )

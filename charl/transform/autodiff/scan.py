@@ -30,10 +30,12 @@ def reverse_scan(sweep: Sweep, statement: Statement) -> None:
     parameters = statement.blocks[0].parameters
     count = b.size(xs[0], 0)
     step = Step(sweep, statement, count)
+    # An operand may matter as a right element only, where its own result matters to nobody.
+    active, half = sweep.active, len(xs)
     step.chosen = [
         j
         for j, y in enumerate(statement.results)
-        if y in sweep.cotangents or parameters[j] in sweep.active
+        if y in sweep.cotangents or parameters[j] in active or parameters[half + j] in active
     ]
     body = step_body(step)
     zeros = [b.scalar(0, dtype_of(xs[j])) for j in step.chosen]
