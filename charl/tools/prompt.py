@@ -29,9 +29,14 @@ class Names(Protocol):
         """Every name that means something at the prompt now."""
         ...
 
+    def members(self, before: str) -> Iterable[str]:
+        """Every name that means something behind a text that ends with a point."""
+        ...
+
 
 class NameCompleter(Completer):
-    """Colon commands at the start of an entry; keywords and the session's names elsewhere."""
+    """Colon commands at the start of an entry; behind a point the members of what stands before;
+    keywords and the session's names elsewhere."""
 
     def __init__(self, session: Names, commands: tuple[str, ...]) -> None:
         self.session, self.commands = session, commands
@@ -42,9 +47,11 @@ class NameCompleter(Completer):
         if command:
             yield from matching(command[1], self.commands)
             return
-        word = re.search(r"\w+$", before)
-        # After a point stands a field or a method, whose names only the checker knows.
-        if word and not before[: word.start()].endswith("."):
+        word = re.search(r"\w*$", before)
+        assert word is not None, "an empty word stands everywhere"
+        if before[: word.start()].endswith("."):
+            yield from matching(word[0], self.session.members(before[: word.start()]))
+        elif word[0]:
             yield from matching(word[0], {*KEYWORDS, *TYPES, *self.session.names()})
 
 

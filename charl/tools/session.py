@@ -32,6 +32,7 @@ from charl.ops.show import quote, show_number, show_tensor
 from charl.python_values import Leaves, shown
 from charl.source import Source, Span
 from charl.syntax import ast
+from charl.tools.members import members
 from charl.tools.report import report
 from charl.types import types
 from charl.types.types import Tensor, Type
@@ -92,6 +93,9 @@ class Session:
 
     def names(self) -> Iterable[str]:
         return self.kept.checker.visible_names()
+
+    def members(self, before: str) -> Iterable[str]:
+        return members(self.kept, before)
 
     def _source(self, text: str) -> Source:
         self.count += 1

@@ -22,6 +22,9 @@ class Session:
     def names(self) -> Iterable[str]:
         return ["weights", "width", "relu"]
 
+    def members(self, before: str) -> Iterable[str]:
+        return ["bias", "weight"] if before.endswith("net.") else []
+
 
 def balanced(entry: str) -> bool:
     return entry.count("(") <= entry.count(")")
@@ -71,6 +74,8 @@ def test_completion() -> None:
     assert completions("print(w") == ["weights", "while", "width", "with"]
     assert completions(":t") == [":type"]
     assert completions("x.w") == []
+    assert completions("print(net.w") == ["weight"]
+    assert completions("net.") == ["bias", "weight"]
     assert completions("") == []
 
 
