@@ -26,6 +26,7 @@ from charl.check.declarations import (
 from charl.check.dispatch import Checked, check_expr, expression
 from charl.check.enums import make_variant, variant_of
 from charl.check.frame import Frame
+from charl.check.extremes import OF_TWO, extreme_of_several
 from charl.check.function_calls import call_function
 from charl.check.function_values import call_value
 from charl.check.infer import resolve
@@ -76,6 +77,10 @@ def call_entry(
             return entry.check(frame, node, expected)
         case OpFunction(op=op):
             return call_op(frame, op, written(node.arguments), node.span, expected)
+            if op.name in OF_TWO:
+                several = extreme_of_several(frame, op, node, expected)
+                if several is not None:
+                    return several
         case Function():
             return call_function(frame, entry, written(node.arguments), node.span)
         case Struct() | Enum():

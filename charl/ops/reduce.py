@@ -253,7 +253,8 @@ reduction(
 reduction(
     "reduce_min",
     "min",
-    "The least element, NaN if there is one; at ties the gradient is shared equally.",
+    "The least element, NaN if there is one; at ties the gradient is shared equally. "
+    "`min(a, b)` is `minimum(a, b)`.",
     _fold(np.minimum, "min"),
     gradient=_extreme_gradient,
     samples=_extreme_samples,
@@ -261,7 +262,8 @@ reduction(
 reduction(
     "reduce_max",
     "max",
-    "The greatest element, NaN if there is one; at ties the gradient is shared equally.",
+    "The greatest element, NaN if there is one; at ties the gradient is shared equally. "
+    "`max(a, b)` is `maximum(a, b)`.",
     _fold(np.maximum, "max"),
     gradient=_extreme_gradient,
     samples=_extreme_samples,
