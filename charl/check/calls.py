@@ -25,8 +25,8 @@ from charl.check.declarations import (
 )
 from charl.check.dispatch import Checked, check_expr, expression
 from charl.check.enums import make_variant, variant_of
-from charl.check.frame import Frame
 from charl.check.extremes import OF_TWO, extreme_of_several
+from charl.check.frame import Frame
 from charl.check.function_calls import call_function
 from charl.check.function_values import call_value
 from charl.check.infer import resolve
