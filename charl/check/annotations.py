@@ -223,6 +223,8 @@ def _named_dim(scope: Scope, name: str, span: Span) -> Dim:
         case tree.Variable():
             size = known_dim(tree.Read(span, entry.type, entry))
             if size is not None and (signature is None or not entry.is_global or entry.known):
+                if signature is not None and entry.is_global:
+                    signature.bound[name] = entry.span
                 return size
     if signature is not None and not isinstance(entry, Static | StaticType | Struct | Enum):
         return dims.of(signature.dims.setdefault(name, Symbol(name, rigid=True)))

@@ -123,6 +123,9 @@ def _place_type(frame: Frame, target: ast.Expr) -> Type | None:
                 helps=("build a new string with slices and `+`",),
             )
             return None
+    if isinstance(target, ast.Name) and frame.look_up(target.name) is None:
+        unknown_name(frame, target, helps=(f"`let {target.name} = ...` binds a new name",))
+        return None
     value = check_expr(frame, target)
     return None if resolve(value.type) == BROKEN else value.type
 

@@ -122,20 +122,21 @@ def _refuse_sizes(frame: Frame, first: tree.Expr, second: tree.Expr, span: Span)
 
 
 def _refuse_both(frame: Frame, first: tree.Expr, second: tree.Expr, span: Span) -> None:
-    a, b = _shape(first), _shape(second)
-    name = second.span.text if second.span.text.isidentifier() else "x"
-    low, high = (first, second) if len(a) < len(b) else (second, first)
+    low, high = (first, second) if len(_shape(first)) < len(_shape(second)) else (second, first)
     shape, other = _shape(low), _shape(high)
-    helps: tuple[str, ...] = ()
-    if len(shape) == 1 and len(other) == 2 and not isinstance(shape[0], Unknown):
-        name = low.span.text if low.span.text.isidentifier() else "x"
-        size = dims.show(shape[0])
-        helps = (
-            f"`reshape({name}, [{size}, 1])` adds row by row; "
-            f"`reshape({name}, [1, {size}])` makes every pair, if that is meant",
-        )
-    else:
+    name = low.span.text if low.span.text.isidentifier() else "x"
+    pairs = f"`broadcast({name}, [{', '.join(_whole(shape, other))}])` makes every pair"
+    if any(isinstance(d, Unknown) for d in (*shape, *other)):
         helps = ("`reshape` or `broadcast` one of them to say which axes belong together",)
+    elif (
+        len(shape) == 1
+        and len(other) == 2
+        and dims.compare(shape[0], other[0]) is not Verdict.DIFFERENT
+    ):
+        rows = f"`reshape({name}, [{dims.show(shape[0])}, 1])` goes row by row"
+        helps = (f"{rows}; {pairs}, if that is meant",)
+    else:
+        helps = (f"{pairs}, if that is meant",)
     frame.error(
         "E0311",
         "both sides would have to stretch",
@@ -145,6 +146,12 @@ def _refuse_both(frame: Frame, first: tree.Expr, second: tree.Expr, span: Span) 
         helps=helps,
     )
     raise CannotBroadcast
+
+
+def _whole(low: tuple[Dim, ...], high: tuple[Dim, ...]) -> list[str]:
+    """The shape of all pairs, the axes of 1 stretched; `low` has no more axes than `high`."""
+    padded = (1,) * (len(high) - len(low)) + low
+    return [dims.show(b if a == 1 else a) for a, b in zip(padded, high)]
 
 
 def _hidden(span: Span, first: tree.Expr, second: tree.Expr) -> tuple[str, ...]:

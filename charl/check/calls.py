@@ -24,6 +24,7 @@ from charl.check.declarations import (
     Variant,
 )
 from charl.check.dispatch import Checked, check_expr, expression
+from charl.check.elsewhere import help_for
 from charl.check.enums import make_variant, variant_of
 from charl.check.extremes import OF_TWO, extreme_of_several
 from charl.check.frame import Frame
@@ -76,11 +77,11 @@ def call_entry(
         case Builtin():
             return entry.check(frame, node, expected)
         case OpFunction(op=op):
-            return call_op(frame, op, written(node.arguments), node.span, expected)
             if op.name in OF_TWO:
                 several = extreme_of_several(frame, op, node, expected)
                 if several is not None:
                     return several
+            return call_op(frame, op, written(node.arguments), node.span, expected)
         case Function():
             return call_function(frame, entry, written(node.arguments), node.span)
         case Struct() | Enum():
@@ -105,12 +106,16 @@ _DTYPE_NAMES = frozenset(("int", "float", "bool", "int32", "int64", "float32", "
 
 def _call_dtype(frame: Frame, node: ast.Call) -> tree.Expr:
     name = node.callee.span.text
-    argument = node.arguments[0].value.span.text if node.arguments else "x"
+    argument = node.arguments[0].value if node.arguments else None
+    text = "x" if argument is None else argument.span.text
+    reader = "parse_int" if name.startswith("int") else "parse_float"
     return frame.error(
         "E0225",
         f"`{name}` is a type, not a function",
         node.callee.span,
-        helps=(f"write `{argument} as {name}`; `parse_int` and `parse_float` read text",),
+        helps=(f"`{reader}({text})` reads text",)
+        if isinstance(argument, ast.StringLiteral)
+        else (f"write `{text} as {name}`; `parse_int` and `parse_float` read text",),
     )
 
 
@@ -189,10 +194,11 @@ def _no_member(frame: Frame, kind: Type, callee: ast.Field) -> tree.Expr:
         members = [*kind.declaration.field_names, *kind.declaration.methods]
     elif isinstance(kind, types.Enum):
         members = list(kind.declaration.methods)
-    near = nearest(name, [*members, *frame.visible_names()])
+    helps = help_for(name)
+    near = nearest(name, members if helps else [*members, *frame.visible_names()])
     return frame.error(
         "E0230",
         f"{types.show(kind)} has no method `{name}`, and there is no function of that name",
         callee.name.span,
-        helps=(f"did you mean `{near}`?",) if near else (),
+        helps=(f"did you mean `{near}`?",) if near else helps,
     )

@@ -42,13 +42,15 @@ class Signature:
     """A function's parameters and result with its generic names as rigid symbols and parameters.
 
     `parameters[i]` is None where the annotation is missing. `values` are symbols that stand for
-    the value of an int parameter used as a size. `rest` marks that `..` occurs."""
+    the value of an int parameter used as a size. `rest` marks that `..` occurs. `bound` are the
+    names of top-level values used as sizes: these are no sizes of the function's own."""
 
     parameters: tuple[Type | None, ...]
     result: Type | None
     dims: dict[str, Symbol]
     types: dict[str, Parameter]
     values: dict[str, Symbol]
+    bound: dict[str, Span] = field(default_factory=dict)
 
 
 @record(frozen=False, eq=False)

@@ -7,6 +7,7 @@ they came from after the call.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -177,7 +178,14 @@ class _Call:
         wanted = self.bindings.apply(annotation)
         secondary: tuple[Label, ...] = ()
         if parameter is not None and not parameter.span.source.library:
-            secondary = (Label(parameter.span, f"`{self.function.name}` declares it here"),)
+            secondary = (
+                Label(parameter.span, f"`{self.function.name}` declares it here"),
+                *(
+                    Label(span, f"`{size}` is this number, no size of the function's own")
+                    for size, span in self.signature.bound.items()
+                    if re.search(rf"\b{size}\b", parameter.span.text)
+                ),
+            )
         name = "self" if parameter is None else parameter_name(parameter)
         found = coerce(
             self.frame,

@@ -112,6 +112,20 @@ def has_variables(type: Type) -> bool:
     return False
 
 
+def has_holes(type: Type) -> bool:
+    """Whether some part is the type of what was reported about, or of what a generic check cannot
+    know: nothing more can be said of it."""
+    match resolve(type):
+        case List(element) | Array(element, _):
+            return has_holes(element)
+        case Tuple(items):
+            return any(has_holes(t) for t in items)
+        case Struct(_, arguments, _) | Enum(_, arguments, _, _):
+            return any(isinstance(a, Type) and has_holes(a) for a in arguments)
+        case kind:
+            return kind == BROKEN
+
+
 def unify_dtypes(a: DType | DTypeVariable, b: DType | DTypeVariable) -> bool:
     """Make two dtypes the same; false when they cannot be."""
     a, b = resolve_dtype(a), resolve_dtype(b)
@@ -207,6 +221,8 @@ def coerce(
     """The expression as a value of the target type, with a run-time check of sizes where they
     cannot be proven equal; reports when it cannot be. `context` completes "... needs X here"."""
     found, wanted = resolve(expr.type), resolve(target)
+    if found == BROKEN and isinstance(wanted, Variable):
+        wanted.bound = BROKEN  # a list of such elements is not one that nothing was put into
     if found is wanted or found in (NEVER, BROKEN) or wanted in (BROKEN, NEVER):
         return expr
     if isinstance(expr, tree.Block) and expr.result is not None:
@@ -352,6 +368,8 @@ def mismatch(
 ) -> tree.Expr:
     """Report that an expression does not have the type that is needed."""
     found, wanted = final_shown(expr.type), final_shown(target)
+    if has_holes(found):
+        return tree.Constant(expr.span, BROKEN, None)
     frame.report(_mismatch(found, wanted, expr.span, context, secondary))
     return tree.Constant(expr.span, BROKEN, None)
 

@@ -8,12 +8,15 @@ from charl.check import tree
 from charl.check.declarations import (
     Module,
 )
+from charl.check.elsewhere import help_for
 from charl.check.frame import Frame
+from charl.check.infer import resolve
 from charl.check.modules import member, module_with
 from charl.diagnostics.diagnostic import Label
 from charl.diagnostics.suggest import nearest
 from charl.source import Span
 from charl.syntax import ast
+from charl.types.types import Enum, Struct
 
 
 def entry_of(frame: Frame, node: ast.Expr) -> Any:
@@ -35,8 +38,10 @@ def is_place(node: ast.Expr) -> bool:
     return isinstance(node, ast.Name)
 
 
-def unknown_name(frame: Frame, node: ast.Name, what: str = "name") -> tree.Expr:
-    """Report a name that is not there, or not there yet."""
+def unknown_name(
+    frame: Frame, node: ast.Name, what: str = "name", helps: tuple[str, ...] = ()
+) -> tree.Expr:
+    """Report a name that is not there, or not there yet; `helps` come before what else is known."""
     later = frame.module.pending.get(node.name)
     if later is not None:
         return frame.error(
@@ -45,11 +50,7 @@ def unknown_name(frame: Frame, node: ast.Name, what: str = "name") -> tree.Expr:
             node.span,
             secondary=(Label(later, "it gets its value here"),),
         )
-    near = nearest(node.name, frame.visible_names())
-    helps: tuple[str, ...] = (f"did you mean `{near}`?",) if near else ()
-    owner = module_with(node.name)
-    if not near and owner is not None:
-        helps = (f"`from {owner} import {node.name}` brings it in",)
+    helps += _meant(frame, node.name)
     if _divides(node.span):
         helps += ("if this was meant as a comment, put two spaces before `//`",)
     return frame.error(
@@ -59,6 +60,22 @@ def unknown_name(frame: Frame, node: ast.Name, what: str = "name") -> tree.Expr:
         "not found in this scope",
         helps=helps,
     )
+
+
+def _meant(frame: Frame, name: str) -> tuple[str, ...]:
+    """What was probably meant by a name that is not there."""
+    own = frame.look_up("self")
+    kind = resolve(own.type) if isinstance(own, tree.Variable) else None
+    if isinstance(kind, Struct | Enum) and name in kind.declaration.methods:
+        return (f"it is a method: write `self.{name}(...)`",)
+    elsewhere = help_for(name)
+    if elsewhere:
+        return elsewhere
+    near = nearest(name, frame.visible_names())
+    if near:
+        return (f"did you mean `{near}`?",)
+    owner = module_with(name)
+    return () if owner is None else (f"`from {owner} import {name}` brings it in",)
 
 
 def _divides(span: Span) -> bool:

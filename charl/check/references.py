@@ -19,6 +19,7 @@ from charl.check.declarations import (
     Variant,
 )
 from charl.check.dispatch import check_expr, expression
+from charl.check.elsewhere import help_for
 from charl.check.enums import make_variant, variant_function, variant_of
 from charl.check.frame import Frame
 from charl.check.infer import resolve
@@ -193,8 +194,10 @@ def _no_field(frame: Frame, kind: Type, node: ast.Field) -> tree.Expr:
                 helps=(f"write `{node.span.text}()`",),
             )
     near = nearest(name, names)
-    helps: tuple[str, ...] = (f"did you mean `{near}`?",) if near else ()
-    if not near and names:
+    helps: tuple[str, ...] = (f"did you mean `{near}`?",) if near else help_for(name)
+    if isinstance(kind, types.Tuple):
+        helps = ("the items of a tuple are `.0`, `.1` and so on; `let (a, b) = t` takes it apart",)
+    elif not helps and names:
         helps = (f"its fields are {', '.join(f'`{n}`' for n in names)}",)
     return frame.error(
         "E0231", f"{types.show(kind)} has no field `{name}`", node.name.span, helps=helps

@@ -17,7 +17,15 @@ from charl.check.declarations import Static, StaticType, Variant
 from charl.check.dispatch import check_expr
 from charl.check.file_types import known_shape, with_shape
 from charl.check.frame import Frame
-from charl.check.infer import coerce, final, has_variables, mismatch, resolve, unify_dtypes
+from charl.check.infer import (
+    coerce,
+    final,
+    has_holes,
+    has_variables,
+    mismatch,
+    resolve,
+    unify_dtypes,
+)
 from charl.check.known import Choice, known, known_dim
 from charl.check.op_context import OpContext, Rejected, Uncheckable
 from charl.check.signatures import Supplied, unknown_argument
@@ -107,6 +115,8 @@ def _call_op(
             dtype_groups += [(parameter, o) for o in found or []]
     if not sound or not _agree_on_dtypes(frame, shown, dtype_groups):
         return tree.Constant(span, BROKEN, None)
+    if op.complete is not None:
+        attributes = op.complete(operands, attributes)
     shape = known_shape(frame.session, op, operands, attributes)
     result = apply_op(frame, op, operands, attributes, span)
     return result if shape is None else with_shape(result, shape)
@@ -232,7 +242,13 @@ def dtype_argument(frame: Frame, slot: Supplied) -> Any:
         if isinstance(base, Tensor):
             dtype = resolve_dtype(base.dtype)
             return dtypes.FLOAT64 if isinstance(dtype, DTypeVariable) else dtype
-    frame.error("E0207", "a dtype is needed here, such as `float32`", slot.span)
+    sizes = isinstance(node, ast.IntLiteral)
+    frame.error(
+        "E0207",
+        "a dtype is needed here, such as `float32`",
+        slot.span,
+        helps=("the sizes of a shape stand in brackets: `zeros([2, 3])`",) if sizes else (),
+    )
     return _INVALID
 
 
@@ -309,12 +325,19 @@ def _several(frame: Frame, slot: Supplied) -> list[tree.Expr] | None:
             return [tree.Get(expr.span, t, expr, i) for i, t in enumerate(items)]
         case types.Array(element, length):
             return [tree.Get(expr.span, element, expr, i) for i in range(length)]
+        case types.List(element) if has_holes(element):
+            return None
+        case types.List():
+            text = expr.span.text if len(expr.span.text) <= 40 else "xs"
+            helps = (f"`tensor({text})` stacks the elements of a list along a new first axis",)
+        case _:
+            helps = ("write the tensors between brackets: `[a, b]`",)
     frame.error(
         "E0313",
         "a list of tensors must be written out here",
         expr.span,
         f"this is {types.show(resolve(expr.type))}",
-        helps=("write `[a, b]`; a growing list can be turned into a tensor with `stack_list`",),
+        helps=helps,
     )
     return None
 
@@ -435,8 +458,27 @@ def different_dtypes(frame: Frame, left: tree.Expr, right: tree.Expr, what: str)
         right.span,
         f"this is {types.show(b)}",
         secondary=(Label(left.span, f"this is {types.show(a)}"),),
-        helps=(f"convert one of them, for example with `as {types.show(Tensor(a.dtype))}`",),
+        helps=(_conversion(left, right),),
     )
+
+
+def _conversion(left: tree.Expr, right: tree.Expr) -> str:
+    """What to write for two operands to have one dtype: integers become floats, else the right one
+    follows the left one."""
+    a, b = resolve(left.type), resolve(right.type)
+    assert isinstance(a, Tensor) and isinstance(b, Tensor)
+    changed, kept = (left, b) if _is_int(a) and not _is_int(b) else (right, a)
+    dtype = types.show(Tensor(kept.dtype))
+    text = changed.span.text
+    if "\n" in text or len(text) > 40:
+        return f"convert one of them, for example with `as {dtype}`"
+    shown = text if text.isidentifier() or text.isdecimal() else f"({text})"
+    return f"convert one of them, for example `{shown} as {dtype}`"
+
+
+def _is_int(kind: Tensor) -> bool:
+    dtype = resolve_dtype(kind.dtype)
+    return isinstance(dtype, DType) and dtype.is_int
 
 
 def is_none(frame: Frame, node: ast.Expr) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from charl.check import tree
 from charl.check.annotations import Scope, instantiate, resolve_type
 from charl.check.declarations import Enum, Function, Module, Signature, Struct
+from charl.check.elsewhere import ARGUMENTS
 from charl.check.frame import Frame
 from charl.check.generics import find_kinds, generic_kinds
 from charl.diagnostics.diagnostic import Label
@@ -86,7 +87,12 @@ def signature_of(frame: Frame, function: Function) -> Signature:
     )
     result = None if function.result is None else resolve_type(scope, function.result)
     function.signature = Signature(
-        receiver + parameters, result, signature.dims, signature.types, signature.values
+        receiver + parameters,
+        result,
+        signature.dims,
+        signature.types,
+        signature.values,
+        signature.bound,
     )
     return function.signature
 
@@ -155,7 +161,8 @@ def arrange(
 
 
 def unknown_argument(frame: Frame, shown: str, name: ast.Identifier, names: Sequence[str]) -> None:
-    near = nearest(name.name, names)
+    here = [n for n in ARGUMENTS.get(name.name, ()) if n in names]
+    near = here[0] if here else nearest(name.name, names)
     frame.error(
         "E0223",
         f"`{shown}` has no parameter named `{name.name}`",

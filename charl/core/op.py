@@ -138,7 +138,8 @@ class Op:
     constant to differentiation). `dim` computes the result's dim from the operands' dims.
     `in_place(*operands, **attributes)` may overwrite its first operand and must return it.
     `specialise(operand types, attributes)` gives `evaluate` for exactly these operand types, the
-    attributes filled in; see `bind`.
+    attributes filled in; see `bind`. `complete(operands, attributes)` gives the attributes of a
+    call as a user wrote it those that follow from its operands; Core has them all.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Op:
     dim: Callable[..., Dim | None] | None = None
     in_place: Callable[..., Any] | None = None
     specialise: Callable[[Sequence[Type], Mapping[str, Any]], Callable[..., Any]] | None = None
+    complete: Callable[[Sequence[Typed], dict[str, Any]], dict[str, Any]] | None = None
 
     def bind(self, types: Sequence[Type], attributes: Mapping[str, Any]) -> Callable[..., Any]:
         """`evaluate` for operands of these types, attributes filled in: what an interpreter calls.

@@ -42,6 +42,13 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     return best
 
 
+def begun(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that goes on where the name stops (`cosine` of `cosine_decay`), if there is
+    exactly one."""
+    found = [c for c in candidates if c.startswith(f"{name}_")]
+    return found[0] if len(found) == 1 else None
+
+
 def edit_distance(a: str, b: str) -> int:
     """The optimal string alignment distance between two strings."""
     before: list[int] = []

@@ -310,6 +310,7 @@ def plain(
     in_place: Callable[..., Any] | None = None,
     warns: bool = False,
     specialise: Callable[[Sequence[Type], Mapping[str, Any]], Callable[..., Any]] | None = None,
+    complete: Callable[[Sequence[Typed], dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Op:
     """Declare a primitive by its rule; `warns` when NumPy may warn inside `evaluate`.
 
@@ -342,6 +343,7 @@ def plain(
             effect=effect,
             in_place=in_place,
             specialise=specialise or bare,
+            complete=complete,
         )
     )
 

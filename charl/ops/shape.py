@@ -263,16 +263,25 @@ def _broadcast_samples() -> Sequence[Sample]:
     )
 
 
+def _last_axes(operands: Sequence[Typed], attributes: dict[str, Any]) -> dict[str, Any]:
+    """Where no axes are given, those of x become the last ones of the new shape."""
+    x, *sizes = operands
+    if attributes["axes"] is not None:
+        return attributes
+    return {**attributes, "axes": tuple(range(max(len(sizes) - rank(x), 0), len(sizes)))}
+
+
 plain(
     "broadcast",
     "x repeated: axis i of x becomes axis axes[i] of the new shape and keeps its size, or is "
-    "stretched from 1.",
-    (X, sizes_parameter(), Parameter("axes", Kind.INTEGERS)),
+    "stretched from 1. Without `axes`, the axes of x become the last ones.",
+    (X, sizes_parameter(), Parameter("axes", Kind.INTEGERS, default=None)),
     _broadcast_rule,
     _broadcast,
     gradient=_broadcast_gradient,
     samples=_broadcast_samples,
     specialise=typed_scalars(_broadcast),
+    complete=_last_axes,
 )
 
 # --- flip and dim --------------------------------------------------------------------------------

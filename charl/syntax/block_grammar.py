@@ -162,6 +162,8 @@ class BlockGrammar(ExpressionGrammar):
                 return ("there are no literals for dictionaries: use a struct or a list of pairs",)
             case ":" if start is previous and start.kind == t.NAME:
                 return (f"a name with its type is bound by `let {before}: ... = ...`",)
+            case "if" if previous.kind != "}":
+                return ("`if` stands first: `if condition { a } else { b }`",)
             case "else":
                 return ("`else` follows the `}` of an `if`",)
             case "=":
@@ -174,6 +176,10 @@ class BlockGrammar(ExpressionGrammar):
                 return (f"a name is bound by `let mut {token.text} = ...`",)
             case t.NAME if start.text in TYPE_WORDS and self.peek().kind in ("=", ";"):
                 return (f"a name with its type is bound by `let {token.text}: {before} = ...`",)
+            case t.STRING if previous.text == '""' and previous.stop == token.start:
+                return (
+                    "there are no triple quotes: comments start with `//`, documentation `///`",
+                )
             case t.STRING | t.FORMAT_START | t.INT | t.FLOAT if start is previous:
                 return (f"a function is called with parentheses: `{before}(...)`",)
         return ()

@@ -364,6 +364,10 @@ class Cursor:
         helps: tuple[str, ...] = ()
         if self.token.kind == "for":
             helps = ("there are no comprehensions: use `map` and `filter`, or a loop",)
+        elif self.token.kind == "if":
+            helps = ("`if` stands first: `if condition { a } else { b }`",)
+        elif self.token.kind in (":", "::") and close == "]":
+            helps = ("a slice is written `a..b`, or `a..b step k`",)
         return error(
             "E0111",
             f"expected `,` or `{close}`, found {describe(self.token)}",

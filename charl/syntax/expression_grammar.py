@@ -47,6 +47,9 @@ class ExpressionGrammar(OperandGrammar):
             if level is None:
                 if (kind in OPERATORS or kind == "?") and self.mend_operator():
                     continue
+                if token.text == "is" and kind == t.NAME and not self.at_line_end:
+                    self.mend_is()
+                    continue
                 break
             if level < minimum:
                 break
@@ -102,6 +105,26 @@ class ExpressionGrammar(OperandGrammar):
         self.token = token._replace(kind=meant)
         self.tokens[self.position] = self.token
         return True
+
+    def mend_is(self) -> None:
+        """`x is y` and `x is not y`, as Python compares with its one empty value."""
+        token = self.advance()
+        meant = "=="
+        if self.token.kind == "not":
+            self.advance()
+            meant = "!="
+        self.report(
+            error(
+                "E0116",
+                "`is` is not an operator",
+                self.token_span(token),
+                "not an operator",
+                helps=(f"write `{meant}`; `match` takes an `Option` apart",),
+            )
+        )
+        self.position -= 1
+        self.token = token._replace(kind=meant)
+        self.tokens[self.position] = self.token
 
     def mend_conditional(self) -> bool:
         """`c ? a : b`, as C writes it."""

@@ -281,6 +281,8 @@ class OperandGrammar(TypeGrammar):
             helps = (
                 f"`{token.text}` is a statement: put it in a block `{{ }}` or on its own line",
             )
+        elif token.kind in (":", "::") and previous.kind in ("[", ","):
+            helps = ("a slice is written `a..b`, and the whole of an axis `..`",)
         elif token.kind in ("*", "&", "**", "..."):
             helps = (f"`{token.text}` stands between two values only",)
         if previous.kind in INFIX and previous.kind not in ("(", "[", ".") and not helps:

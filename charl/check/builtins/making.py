@@ -12,7 +12,7 @@ from charl.check.builtins.arguments import take_arguments
 from charl.check.declarations import Builtin
 from charl.check.dispatch import broken
 from charl.check.frame import Frame
-from charl.check.infer import coerce, final, mismatch, resolve
+from charl.check.infer import coerce, final, has_holes, mismatch, resolve
 from charl.check.leaves import over_leaves
 from charl.check.literals import tensor_literal
 from charl.check.measures import size_expr
@@ -172,6 +172,8 @@ def _tensor(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
 def _stack_list(frame: Frame, value: tree.Expr, kind: List, node: ast.Call) -> tree.Expr:
     """A growing list of numbers or of tensors of one shape as a tensor with one more axis."""
     element = resolve(final(kind.element))
+    if has_holes(element):
+        return broken(node)
     if not isinstance(element, Tensor):
         return frame.error(
             "E0316",
