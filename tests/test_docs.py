@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -102,6 +103,27 @@ def test_update(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             fresh = outcome.output[len(before) :]
         lines[program.result.first + 1 : program.result.last] = fresh.splitlines()
     page.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def test_the_index_links_every_page() -> None:
+    index = ROOT / "docs" / "index.md"
+    links = re.findall(r"\]\(([^)#]+)\)", index.read_text("utf-8"))
+    linked = {(index.parent / link).resolve() for link in links}
+    assert {page for page in PAGES if page.name not in ("README.md", "index.md")} <= linked
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", page.read_text("utf-8"), flags=re.M | re.S)
+    for link in re.findall(r"\]\(([^)]+)\)", prose):
+        target, _, section = link.partition("#")
+        if "://" in target:
+            continue
+        path = (page.parent / target) if target else page
+        assert path.exists(), link
+        if section:
+            titles = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+            assert section in {re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles}
 
 
 def test_the_reference_of_the_library_is_up_to_date() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from charl import driver
+from charl.diagnostics.as_json import to_json
+from charl.diagnostics.diagnostic import CharlError
 from charl.source import Source
 from charl.tools.arguments import command_line, parse_words
 from charl.tools.cli import load_command
@@ -52,3 +55,11 @@ def test_entries_of_the_prompt_are_charl() -> None:
     (conversation,) = [b for b in blocks("command-line.md", "") if b.startswith("> ")]
     entries = [line.removeprefix("> ") for line in conversation.splitlines()]
     driver.check(Source("guide", "\n".join(entries)))
+
+
+def test_json_shows_the_first_error_of_the_page() -> None:
+    program = blocks("errors.md", "charl,error")[0]
+    (shown,) = blocks("errors.md", "json")
+    with pytest.raises(CharlError) as caught:
+        driver.check(Source("example.ch", program))
+    assert json.loads(shown) == json.loads(to_json(caught.value.diagnostics))
