@@ -103,13 +103,6 @@ def copy_function(function: Function, name: str = "") -> Function:
     return Function(name or function.name, body, function.shown, function.span)
 
 
-def copy_block(block: Block, renaming: Renaming | None = None) -> Block:
-    """A copy of a nested block with parameters of its own; outer values are shared (or renamed)."""
-    renaming = renaming or Renaming()
-    _refresh(defined_symbols(block), renaming)
-    return renaming.block(block)
-
-
 def paste(
     builder: Builder,
     block: Block,

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 import charl.ops  # noqa: F401  (declares the primitives that rules emit)
 from charl.check import tree
-from charl.check.tree import CheckedProgram, Chunk, Expr, Instance, Variable
+from charl.check.tree import Chunk, Expr, Instance, Variable
 from charl.core.builder import Builder
 from charl.core.ir import Block, Function, Program, Value
 from charl.lower import aggregates, calls, control, expressions, gradients, loops  # noqa: F401  (rules)
@@ -35,11 +35,6 @@ from charl.lower.values import Structured
 from charl.lower.walk import children
 from charl.syntax.nesting import deep_recursion
 from charl.types.types import INT, Type
-
-
-def lower_program(checked: CheckedProgram) -> Program:
-    """The program whose entry runs the file."""
-    return lower_chunk(checked.main)
 
 
 def lower_chunk(chunk: Chunk, name: str = "main") -> Program:

@@ -68,7 +68,7 @@ def unary_integers(floats: Callable[[], Sequence[Sample]]) -> Callable[[], Seque
     )
 
 
-NEG = elementwise(
+elementwise(
     "neg",
     "The negative, `-x`.",
     np.negative,
@@ -81,7 +81,7 @@ NEG = elementwise(
     surface=None,
     dim=dim_of(operator.neg),
 )
-ABS = elementwise(
+elementwise(
     "abs",
     "The magnitude; its gradient at 0 is 0.",
     np.abs,
@@ -91,7 +91,7 @@ ABS = elementwise(
     gradient=times(lambda b, x, y: b("sign", x)),
     samples=unary_integers(unary(0.1, 2)),
 )
-SIGN = elementwise(
+elementwise(
     "sign",
     "-1, 0 or 1; NaN for NaN.",
     np.sign,
@@ -100,7 +100,7 @@ SIGN = elementwise(
     no_gradient=LEVELS,
     samples=unary_integers(unary(0.1, 2)),
 )
-ADD = elementwise(
+elementwise(
     "add",
     "`a + b`.",
     np.add,
@@ -114,7 +114,7 @@ ADD = elementwise(
     surface=None,
     dim=dim_of(operator.add),
 )
-SUB = elementwise(
+elementwise(
     "sub",
     "`a - b`.",
     np.subtract,
@@ -128,7 +128,7 @@ SUB = elementwise(
     surface=None,
     dim=dim_of(operator.sub),
 )
-MUL = elementwise(
+elementwise(
     "mul",
     "`a * b`.",
     np.multiply,
@@ -149,7 +149,7 @@ def _div_gradient(b: Builder, dy: Value, x: Value, z: Value, y: Value) -> Cotang
     return dx, b("neg", b("mul", dx, y))
 
 
-DIV = elementwise(
+elementwise(
     "div",
     "`a / b` of floats.",
     np.divide,
@@ -179,7 +179,7 @@ def _mod_gradient(b: Builder, dy: Value, x: Value, z: Value, y: Value) -> Cotang
     return dy, b("neg", b("mul", dy, b("floor_div", x, z)))
 
 
-FLOOR_DIV = elementwise(
+elementwise(
     "floor_div",
     "`a // b`, rounded down.",
     _no_zero("//", np.floor_divide),
@@ -193,7 +193,7 @@ FLOOR_DIV = elementwise(
     surface=None,
     dim=divided(floor_divide),
 )
-MOD = elementwise(
+elementwise(
     "mod",
     "`a % b`, with the sign of `b`: `a - floor(a / b) * b`.",
     _no_zero("%", np.mod),
@@ -227,7 +227,7 @@ def _pow_gradient(b: Builder, dy: Value, x: Value, z: Value, y: Value) -> Cotang
     return dx, b("mul", dy, b("mul", y, log))
 
 
-POW = elementwise(
+elementwise(
     "pow",
     "`a ** b`. Integers need exponents that are not negative. The gradient with respect to `b` is "
     "0 where `a` is 0 and NaN where `a` is negative.",
@@ -245,7 +245,7 @@ POW = elementwise(
         *integers(0, 6),
     ),
 )
-MINIMUM = elementwise(
+elementwise(
     "minimum",
     "The lesser; NaN when either is. At ties the gradient goes to `a`.",
     np.minimum,
@@ -257,7 +257,7 @@ MINIMUM = elementwise(
     samples=with_integers(binary(-2.0, 2.0, -1.9, 2.1)),
     dim=both_constant(min),
 )
-MAXIMUM = elementwise(
+elementwise(
     "maximum",
     "The greater; NaN when either is. At ties the gradient goes to `a`.",
     np.maximum,

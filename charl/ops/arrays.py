@@ -293,15 +293,15 @@ def _loader(name: str, doc: str, parameters: Sequence[Parameter], evaluate: Any)
     )
 
 
-LOAD_NPY = _loader("load_npy", "The array of a .npy file.", (PATH,), _load_npy)
-LOAD_NPZ = _loader("load_npz", "One array of a .npz file.", (PATH, text("key")), _load_npz)
-LOAD_IDX = _loader(
+_loader("load_npy", "The array of a .npy file.", (PATH,), _load_npy)
+_loader("load_npz", "One array of a .npz file.", (PATH, text("key")), _load_npz)
+_loader(
     "load_idx",
     "The array of an IDX file (the format of MNIST), which may be gzip.",
     (PATH,),
     _load_idx,
 )
-SAVE_NPY = declare(
+declare(
     Op(
         "save_npy",
         "Writes a tensor to a .npy file; bfloat16 as float32.",

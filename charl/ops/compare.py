@@ -171,7 +171,7 @@ def _select_samples() -> Sequence[Sample]:
     )
 
 
-SELECT = elementwise(
+elementwise(
     "select",
     "a where the condition holds, b elsewhere.",
     np.where,

@@ -215,7 +215,7 @@ def _identity(x: Any) -> Any:
     return x
 
 
-COPY = elementwise(
+elementwise(
     "copy",
     "x itself; exists to be a statement of its own.",
     _identity,
@@ -226,7 +226,7 @@ COPY = elementwise(
     surface=None,
     dim=lambda x: x,
 )
-STOP_GRADIENT = elementwise(
+elementwise(
     "stop_gradient",
     "x itself, as a constant to differentiation.",
     _identity,

@@ -240,25 +240,23 @@ def file_op(
     )
 
 
-READ_TEXT = file_op("read_text", "The text of a UTF-8 file.", (PATH,), (STRING,), read_text)
-READ_LINES = file_op(
+file_op("read_text", "The text of a UTF-8 file.", (PATH,), (STRING,), read_text)
+file_op(
     "read_lines",
     "The lines of a UTF-8 file, without their ends.",
     (PATH,),
     (List(STRING),),
     _read_lines,
 )
-WRITE_TEXT = file_op(
+file_op(
     "write_text",
     "Writes a text to a file as UTF-8, in place of what was there.",
     (PATH, text("content")),
     (),
     _write_text,
 )
-FILE_EXISTS = file_op(
-    "file_exists", "Whether there is a file or folder.", (PATH,), (BOOL,), _file_exists
-)
-BUNDLED_PATH = file_op(
+file_op("file_exists", "Whether there is a file or folder.", (PATH,), (BOOL,), _file_exists)
+file_op(
     "bundled_path",
     "The path of a data file that comes with Charl: digits.npz, iris.npz, iris.csv.",
     (text("name"),),

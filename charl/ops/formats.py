@@ -136,7 +136,7 @@ def _rule(
     return (STRING,)
 
 
-FORMAT = declare(
+declare(
     Op(
         "format",
         "A value written by a format spec (`.3f`, `>8`, `,d`...).",

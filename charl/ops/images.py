@@ -73,7 +73,7 @@ def _rule(
     return (Tensor(FLOAT32, (channels, ctx.unknown("height"), ctx.unknown("width"))),)
 
 
-LOAD_IMAGE = declare(
+declare(
     Op(
         "load_image",
         "An image as float32[channels, height, width] from 0 to 1; `channels` is 1, 3 or 4.",

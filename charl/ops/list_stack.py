@@ -91,7 +91,7 @@ def _unstack_gradient(
     return (b("ensure_shape", stacked, *b.sizes(statement.operands[0])),)
 
 
-LIST_STACK = declare(
+declare(
     Op(
         "list_stack",
         "The elements of a list [T[S]] as a tensor of shape [n, S].",
@@ -106,7 +106,7 @@ LIST_STACK = declare(
         specialise=_stack_specialised,
     )
 )
-LIST_UNSTACK = declare(
+declare(
     Op(
         "list_unstack",
         "The elements along the first axis of a tensor of shape [n, S] as a list [T[S]].",

@@ -294,7 +294,7 @@ TENSORS = [np.array([1.0, 2.0]), np.array([3.0, -4.0]), np.array([0.5, 6.0])]
 NESTED = [[1.0], [], [2.0, 3.0]]
 TENSOR = np.array([7.0, 8.0])
 
-LIST_MAKE = declare(
+declare(
     Op(
         "list_make",
         "A list of the operands; the attribute `element` is the type of one.",
@@ -309,7 +309,7 @@ LIST_MAKE = declare(
         ],
     )
 )
-LIST_LENGTH = _op(
+_op(
     "list_length",
     "The number of elements.",
     (XS,),
@@ -317,7 +317,7 @@ LIST_LENGTH = _op(
     samples=[(NUMBERS,), ([],), (TENSORS,)],
     evaluate=len,
 )
-LIST_GET = _op(
+_op(
     "list_get",
     "The element at index `i`. Out of bounds: E0502.",
     (XS, INDEX),
@@ -326,7 +326,7 @@ LIST_GET = _op(
     [(NUMBERS, 1), (NUMBERS, -1), (TENSORS, 2), (NESTED, 2)],
     evaluate=values.get,
 )
-LIST_SET = _op(
+_op(
     "list_set",
     "The list with the element at index `i` replaced. Out of bounds: E0502.",
     (XS, INDEX, VALUE),
@@ -335,7 +335,7 @@ LIST_SET = _op(
     [(NUMBERS, 1, 9.0), (TENSORS, -1, TENSOR)],
     in_place=values.set_in_place,
 )
-LIST_PUSH = _op(
+_op(
     "list_push",
     "The list with one more element at its end.",
     (XS, VALUE),
@@ -344,7 +344,7 @@ LIST_PUSH = _op(
     [(NUMBERS, 9.0), (TENSORS, TENSOR), (NESTED, [4.0])],
     in_place=values.push_in_place,
 )
-LIST_POP = _op(
+_op(
     "list_pop",
     "The list without its last element, and that element. Empty: E0502.",
     (XS,),
@@ -353,7 +353,7 @@ LIST_POP = _op(
     [(NUMBERS,), (TENSORS,)],
     in_place=values.pop_in_place,
 )
-LIST_INSERT = _op(
+_op(
     "list_insert",
     "The list with a value put before index `i` (the length puts it last). Out of bounds: E0502.",
     (XS, INDEX, VALUE),
@@ -362,7 +362,7 @@ LIST_INSERT = _op(
     [(NUMBERS, 0, 9.0), (NUMBERS, 3, 9.0), (NUMBERS, -1, 9.0), (TENSORS, 1, TENSOR)],
     in_place=values.insert_in_place,
 )
-LIST_REMOVE = _op(
+_op(
     "list_remove",
     "The list without the element at index `i`, and that element. Out of bounds: E0502.",
     (XS, INDEX),
@@ -371,7 +371,7 @@ LIST_REMOVE = _op(
     [(NUMBERS, 0), (NUMBERS, -2), (TENSORS, 1)],
     in_place=values.remove_in_place,
 )
-LIST_REVERSE = _op(
+_op(
     "list_reverse",
     "The elements in the opposite order.",
     (XS,),
@@ -380,7 +380,7 @@ LIST_REVERSE = _op(
     [(NUMBERS,), (TENSORS,)],
     in_place=values.reverse_in_place,
 )
-LIST_SLICE = _op(
+_op(
     "list_slice",
     "The elements at `start..stop step`; never cut short: out of bounds is E0502.",
     (XS, integer("start"), integer("stop"), integer("step")),
@@ -389,7 +389,7 @@ LIST_SLICE = _op(
     [(NUMBERS, 0, 3, 2), (NUMBERS, 1, 1, 1), (NUMBERS, 2, -1, -1), (TENSORS, 1, 3, 1)],
     evaluate=values.take_slice,
 )
-LIST_SLICE_SET = _op(
+_op(
     "list_slice_set",
     "The list with the elements at `start..stop step` replaced by as many values.",
     (XS, VALUE, integer("start"), integer("stop"), integer("step")),
@@ -398,7 +398,7 @@ LIST_SLICE_SET = _op(
     [(NUMBERS, [8.0, 9.0], 0, 3, 2), (TENSORS, [TENSOR], 2, 3, 1)],
     in_place=values.slice_set_in_place,
 )
-LIST_CONCAT = _op(
+_op(
     "list_concat",
     "The elements of both lists.",
     (XS, Parameter("ys", Kind.VALUE)),
@@ -407,7 +407,7 @@ LIST_CONCAT = _op(
     [(NUMBERS, [4.0]), (TENSORS, TENSORS)],
     in_place=values.concat_in_place,
 )
-LIST_ZEROS_LIKE = _op(
+_op(
     "list_zeros_like",
     "A list of zeros of the same structure.",
     (XS,),
@@ -416,7 +416,7 @@ LIST_ZEROS_LIKE = _op(
     [(NUMBERS,), (TENSORS,), (NESTED,)],
     evaluate=values.zeros_like,
 )
-LIST_ADD = _op(
+_op(
     "list_add",
     "Two lists of floats added element by element; a missing tail counts as zeros.",
     (XS, Parameter("ys", Kind.VALUE)),
@@ -425,7 +425,7 @@ LIST_ADD = _op(
     [(NUMBERS, [1.0]), (TENSORS, TENSORS), ([1.0], NUMBERS)],
     evaluate=values.add_structures,
 )
-LIST_ADD_AT = _op(
+_op(
     "list_add_at",
     "The list with a value added to the element at index `i`: the adjoint of `list_get`.",
     (XS, INDEX, VALUE),

@@ -131,7 +131,7 @@ def _load_rule(
     return (Tensor(attributes.get("dtype", FLOAT32), shape),)
 
 
-SAVE_TENSORS = declare(
+declare(
     Op(
         "save_tensors",
         "Writes named tensors to a .npz or .safetensors file; `names` holds one name for each.",
@@ -142,7 +142,7 @@ SAVE_TENSORS = declare(
         effect=Effect.EFFECT,
     )
 )
-LOAD_TENSOR = declare(
+declare(
     Op(
         "load_tensor",
         "One tensor of a .npz or .safetensors file. With sizes its shape must be these, "

@@ -382,7 +382,7 @@ def _read_csv_column_rule(
 HEADER = Parameter("header", Kind.TEXT, default="auto")
 DELIMITER = Parameter("delimiter", Kind.TEXT, default=",")
 
-LOAD_CSV = declare(
+declare(
     Op(
         "load_csv",
         "The numbers of a CSV file, dtype[rows, columns]; `columns`, counted from 0, selects some. "
@@ -401,7 +401,7 @@ LOAD_CSV = declare(
         effect=Effect.EFFECT,
     )
 )
-READ_CSV = declare(
+declare(
     Op(
         "read_csv",
         "The cells of a CSV file as strings, row by row, the header included.",
@@ -413,7 +413,7 @@ READ_CSV = declare(
         effect=Effect.EFFECT,
     )
 )
-READ_CSV_COLUMN = declare(
+declare(
     Op(
         "read_csv_column",
         "One column of a CSV file as strings, counted from 0, without the header.",

@@ -137,11 +137,11 @@ def _text_op(
 PAIRS = [("abc", "b"), ("", ""), ("héllo", ""), ("a", "abc"), ("日本", "本")]
 WORDS = [("Charl",), ("",), ("  Straße 日本\n",)]
 
-STRING_CONCAT = _text_op(
+_text_op(
     "string_concat", "One text after the other.", (S, text("t")), STRING, lambda s, t: s + t, PAIRS
 )
-STRING_LENGTH = _text_op("string_length", "The number of characters.", (S,), INT, len, WORDS)
-STRING_INDEX = _text_op(
+_text_op("string_length", "The number of characters.", (S,), INT, len, WORDS)
+_text_op(
     "string_index",
     "The character at index `i`, as a text. Out of bounds: E0502.",
     (S, integer("i")),
@@ -149,7 +149,7 @@ STRING_INDEX = _text_op(
     _index,
     [("abc", 0), ("abc", -1), ("日本", 1)],
 )
-STRING_SLICE = _text_op(
+_text_op(
     "string_slice",
     "The characters at `start..stop step`. Out of bounds: E0502.",
     (S, integer("start"), integer("stop"), integer("step")),
@@ -157,13 +157,9 @@ STRING_SLICE = _text_op(
     _slice,
     [("abcdef", 1, 4, 1), ("abcdef", 5, -1, -2), ("", 0, 0, 1)],
 )
-STRING_EQ = _text_op(
-    "string_eq", "Equality.", (S, text("t")), BOOL, lambda s, t: s == t, [*PAIRS, ("a", "a")]
-)
-STRING_LT = _text_op(
-    "string_lt", "Order by character codes.", (S, text("t")), BOOL, lambda s, t: s < t, PAIRS
-)
-STRING_CONTAINS = _text_op(
+_text_op("string_eq", "Equality.", (S, text("t")), BOOL, lambda s, t: s == t, [*PAIRS, ("a", "a")])
+_text_op("string_lt", "Order by character codes.", (S, text("t")), BOOL, lambda s, t: s < t, PAIRS)
+_text_op(
     "string_contains",
     "Whether `part` occurs in `s`; the empty text always does.",
     (S, text("part")),
@@ -172,7 +168,7 @@ STRING_CONTAINS = _text_op(
     PAIRS,
     surface="contains",
 )
-STRING_FIND = _text_op(
+_text_op(
     "string_find",
     "The index where `part` first occurs in `s`, or -1.",
     (S, text("part")),
@@ -181,7 +177,7 @@ STRING_FIND = _text_op(
     PAIRS,
     surface="find",
 )
-STRING_REPLACE = _text_op(
+_text_op(
     "string_replace",
     "`s` with every occurrence of `old` replaced by `new`, left to right.",
     (S, text("old"), text("new")),
@@ -190,7 +186,7 @@ STRING_REPLACE = _text_op(
     [("a-b-c", "-", "+"), ("aaa", "aa", "b"), ("", "x", "y")],
     surface="replace",
 )
-STRING_SPLIT = _text_op(
+_text_op(
     "string_split",
     "The parts of `s` between separators; an empty separator splits at runs of white space.",
     (S, Parameter("separator", Kind.VALUE, default="", type=STRING)),
@@ -199,7 +195,7 @@ STRING_SPLIT = _text_op(
     [("a,b,,c", ","), ("  a  b ", ""), ("", ","), ("", "")],
     surface="split",
 )
-STRING_JOIN = _text_op(
+_text_op(
     "string_join",
     "The texts of a list, with `separator` between neighbours.",
     (
@@ -211,7 +207,7 @@ STRING_JOIN = _text_op(
     [(["a", "b"], ", "), (["a"], "")],
     surface="join",
 )
-STRING_TRIM = _text_op(
+_text_op(
     "string_trim",
     "`s` without white space at its ends.",
     (S,),
@@ -220,13 +216,9 @@ STRING_TRIM = _text_op(
     WORDS,
     surface="trim",
 )
-STRING_UPPER = _text_op(
-    "string_upper", "`s` in upper case.", (S,), STRING, str.upper, WORDS, surface="upper"
-)
-STRING_LOWER = _text_op(
-    "string_lower", "`s` in lower case.", (S,), STRING, str.lower, WORDS, surface="lower"
-)
-STRING_STARTS_WITH = _text_op(
+_text_op("string_upper", "`s` in upper case.", (S,), STRING, str.upper, WORDS, surface="upper")
+_text_op("string_lower", "`s` in lower case.", (S,), STRING, str.lower, WORDS, surface="lower")
+_text_op(
     "string_starts_with",
     "Whether `s` begins with `part`.",
     (S, text("part")),
@@ -235,7 +227,7 @@ STRING_STARTS_WITH = _text_op(
     PAIRS,
     surface="starts_with",
 )
-STRING_ENDS_WITH = _text_op(
+_text_op(
     "string_ends_with",
     "Whether `s` ends with `part`.",
     (S, text("part")),
@@ -244,7 +236,7 @@ STRING_ENDS_WITH = _text_op(
     PAIRS,
     surface="ends_with",
 )
-STRING_REPEAT = _text_op(
+_text_op(
     "string_repeat",
     "`s` written `times` times.",
     (S, integer("times")),
@@ -253,7 +245,7 @@ STRING_REPEAT = _text_op(
     [("ab", 3), ("ab", 0), ("", 5)],
     surface="repeat",
 )
-STRING_CHARACTERS = _text_op(
+_text_op(
     "string_characters",
     "The characters of `s`, each as a text.",
     (S,),
@@ -262,7 +254,7 @@ STRING_CHARACTERS = _text_op(
     WORDS,
     surface="characters",
 )
-PARSE_INT = _text_op(
+_text_op(
     "parse_int",
     "The integer a text holds, white space around it ignored. Anything else: E0530.",
     (S,),
@@ -271,7 +263,7 @@ PARSE_INT = _text_op(
     [("42",), (" -7\n",), ("1_000",), ("-9223372036854775808",)],
     surface="parse_int",
 )
-PARSE_FLOAT = _text_op(
+_text_op(
     "parse_float",
     "The number a text holds (`inf` and `nan` too), white space around it ignored; else E0530.",
     (S,),
@@ -280,7 +272,7 @@ PARSE_FLOAT = _text_op(
     [("42",), (" -7.5e-3\n",), ("1_000.25",), ("-inf",), ("nan",)],
     surface="parse_float",
 )
-CHARACTER_CODE = _text_op(
+_text_op(
     "character_code",
     "The Unicode code of a text of one character. Any other text: E0531.",
     (S,),
@@ -289,7 +281,7 @@ CHARACTER_CODE = _text_op(
     [("a",), ("日",), ("\0",)],
     surface="ord",
 )
-FROM_CODE = _text_op(
+_text_op(
     "from_code",
     "The character with a Unicode code, as a text. No such character: E0531.",
     (integer("code"),),

@@ -132,14 +132,14 @@ def _world_op(
 TOTAL, LABEL = integer("total"), text("label")
 BAR = Parameter("bar", Kind.VALUE, type=PROGRESS)
 
-PRINT = _world_op(
+_world_op(
     "print",
     "Writes a text and `end`, a line end unless another is given.",
     (text("content"), Parameter("end", Kind.TEXT, default="\n")),
     (),
     _print,
 )
-CLOCK = _world_op(
+_world_op(
     "clock",
     "Seconds since some moment: take the difference of two calls.",
     (),
@@ -155,16 +155,12 @@ ARGUMENTS = _world_op(
     _arguments,
     "arguments",
 )
-PROGRESS_START = _world_op(
+_world_op(
     "progress_start",
     "Opens a progress bar of `total` rounds; a negative total is not known.",
     (TOTAL, LABEL),
     (PROGRESS,),
     _progress_start,
 )
-PROGRESS_ADVANCE = _world_op(
-    "progress_advance", "One round is done.", (BAR,), (), _progress_advance
-)
-PROGRESS_FINISH = _world_op(
-    "progress_finish", "Closes a progress bar.", (BAR,), (), _progress_finish
-)
+_world_op("progress_advance", "One round is done.", (BAR,), (), _progress_advance)
+_world_op("progress_finish", "Closes a progress bar.", (BAR,), (), _progress_finish)

@@ -7,7 +7,6 @@ from charl.core.builder import Builder
 from charl.core.clone import (
     Renaming,
     calls_of,
-    copy_block,
     copy_function,
     defined_symbols,
     free_values,
@@ -58,16 +57,6 @@ def test_a_copied_function_prints_the_same_and_shares_nothing() -> None:
     assert not all_values(copy.body) & all_values(function.body)
     assert not all_symbols(copy.body) & all_symbols(function.body)
     assert copy_function(function, "g").name == "g"
-
-
-def test_a_copied_loop_body_keeps_outer_values_and_sizes_and_has_its_own_index() -> None:
-    function = parse_function(LOOP)
-    (body,) = function.body.statements[4].blocks
-    copy = copy_block(body)
-    assert all_symbols(copy) == all_symbols(body)
-    assert defined_symbols(body) == (dims.as_symbol(body.parameters[0].dim),)
-    assert copy.parameters[0].dim != body.parameters[0].dim
-    assert not all_values(copy) & all_values(body)
 
 
 def test_the_symbols_a_function_defines() -> None:
