@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from charl.check import late, tree
-from charl.check.annotations import fields_of_struct
+from charl.check.annotations import fields_of_struct, payloads_of_enum
 from charl.check.declarations import Builtin, Derived, Function
 from charl.check.dispatch import broken, check_expr
 from charl.check.frame import Frame
@@ -157,31 +157,37 @@ def _is_float_scalar(kind: Type) -> bool:
 
 def _holds_floats(frame: Frame, type: Type) -> bool:
     """Whether some part of a value can be differentiated by."""
-    match resolve(type):
-        case Tensor(dtype, _):
-            return bool(getattr(types.resolve_dtype(dtype), "is_float", True))
-        case types.List(element) | types.Array(element, _):
-            return _holds_floats(frame, element)
-        case types.Tuple(items):
-            return any(_holds_floats(frame, t) for t in items)
-        case types.Struct() as kind:
-            return any(_holds_floats(frame, t) for t in fields_of_struct(frame, kind))
-        case types.Enum() as kind:
-            return any(_holds_floats(frame, t) for p in kind.variants for t in p)
-        case types.String() | types.Range():
-            return False
-    return True
+    seen: set[Type] = set()
+    pending = [type]
+    while pending:
+        part = resolve(pending.pop())
+        if part in seen:
+            continue
+        seen.add(part)
+        match part:
+            case Tensor(dtype, _):
+                if getattr(types.resolve_dtype(dtype), "is_float", True):
+                    return True
+            case types.List(element) | types.Array(element, _):
+                pending.append(element)
+            case types.Tuple(items):
+                pending += items
+            case types.Struct():
+                pending += fields_of_struct(frame, part)
+            case types.Enum():
+                pending += [t for payload in payloads_of_enum(frame, part) for t in payload]
+            case types.String() | types.Range():
+                pass
+            case _:
+                return True
+    return False
 
 
 def _no_floats(frame: Frame, type: Type, span: Span) -> tree.Expr:
-    kind = resolve(type)
-    shown = types.show(kind)
-    why = ", which holds no floats"
-    if isinstance(kind, types.Enum) and kind.recursive:
-        why = ": an enum that contains itself is taken apart, not moved"
+    shown = types.show(resolve(type))
     return frame.error(
         "E0408",
-        f"there is no gradient with respect to {shown}{why}",
+        f"there is no gradient with respect to {shown}, which holds no floats",
         span,
         f"this is {shown}",
         helps=("`wrt: 1` differentiates by the second argument",),

@@ -108,7 +108,11 @@ class Builder:
         return tuple(self.size(value, axis) for axis in range(len(value.type.shape)))
 
     def zeros_like(self, value: Value) -> Value:
-        """Zeros of the type and run-time shape of `value`; for a list, a list of zeros."""
+        """Zeros of the type and run-time shape of `value`; for a list, a list of zeros; for a box
+        its cotangent zero."""
+        if isinstance(value.type, types.Box):
+            nothing: Value = self("box_zeros", name=value.type.name)
+            return nothing
         if isinstance(value.type, types.List):
             result: Value = self("list_zeros_like", value)
             return result

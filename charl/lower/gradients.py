@@ -2,7 +2,8 @@
 
 A gradient has the type of what it is taken with respect to. Its float leaves are differentiated,
 ints and bools become zero, and what gives a value its form (strings, functions, ranges, the tags of
-enums, boxes) stays. The function form differentiates copies of its arguments, so that only what
+enums) stays. A box with floats in it is differentiated as a whole; in its gradient all but the
+floats stands as it was. The function form differentiates copies of its arguments, so that only what
 flows through that argument counts.
 """
 
@@ -27,6 +28,7 @@ class Kind(Enum):
     """What becomes of a leaf in a gradient."""
 
     FLOAT = "float"
+    BOX = "box"
     ZERO = "zero"
     KEEP = "keep"
 
@@ -41,8 +43,8 @@ def leaf_kinds(type: Type) -> tuple[Kind, ...]:
             return leaf_kinds(element) or (Kind.KEEP,)
         case types.String() | types.Handle() | types.Box() | Range() | Closure() | Closures():
             return (Kind.KEEP,) * len(leaves_of(type))
-        case kept if is_boxed(kept):
-            return (Kind.KEEP,)
+        case boxed if is_boxed(boxed):
+            return (Kind.BOX if holds_floats(boxed) else Kind.KEEP,)
         case types.Enum() as enum:
             parts = [part for payload in payloads_of(enum) for part in payload]
             return (Kind.KEEP, *(kind for part in parts for kind in leaf_kinds(part)))
@@ -50,32 +52,64 @@ def leaf_kinds(type: Type) -> tuple[Kind, ...]:
             return tuple(kind for part in parts_of(whole) for kind in leaf_kinds(part))
 
 
+@cache
+def holds_floats(type: Type) -> bool:
+    """Whether a value of a type that contains itself can have floats in it."""
+    seen: set[Type] = set()
+    pending = [type]
+    while pending:
+        part = resolved(pending.pop())
+        if part in seen:
+            continue
+        seen.add(part)
+        match part:
+            case Tensor() if is_float(part):
+                return True
+            case List(element):
+                pending.append(element)
+            case types.Enum():
+                pending += [inner for payload in payloads_of(part) for inner in payload]
+            case types.Tuple() | types.Array() | types.Struct():
+                pending += parts_of(part)
+    return False
+
+
 def floats_of(value: Structured) -> list[Value]:
     """The leaves that a gradient is taken of."""
-    return [leaf for leaf, kind in zip(value.leaves, leaf_kinds(value.type)) if kind is Kind.FLOAT]
+    kinds = zip(value.leaves, leaf_kinds(value.type))
+    return [leaf for leaf, kind in kinds if kind in (Kind.FLOAT, Kind.BOX)]
 
 
-def gradient_like(
-    value: Structured, floats: Sequence[Value], zeros: Callable[[Value], Value]
+def replaced_floats(
+    value: Structured, floats: Sequence[Value], other: Callable[[Value], Value]
 ) -> Structured:
-    """The value with its float leaves replaced and its numbers zero."""
+    """The value with the leaves that a gradient is taken of replaced, its other numbers changed."""
     remaining = iter(floats)
     leaves: list[Value] = []
     for leaf, kind in zip(value.leaves, leaf_kinds(value.type)):
         match kind:
-            case Kind.FLOAT:
+            case Kind.FLOAT | Kind.BOX:
                 leaves.append(next(remaining))
             case Kind.ZERO:
-                leaves.append(zeros(leaf))
+                leaves.append(other(leaf))
             case Kind.KEEP:
                 leaves.append(leaf)
     return Structured(value.type, tuple(leaves))
 
 
-def _zeros(f: Lowering) -> Callable[[Value], Value]:
-    builder = f.region.builder
-    builder.span = f.span
-    return builder.zeros_like
+def gradient_like(b: Builder, value: Structured, cotangents: Sequence[Value]) -> Structured:
+    """What a program sees of the cotangents of a value's floats."""
+    likes = floats_of(value)
+    shown = [_across(b, "gradient_of", d, like) for d, like in zip(cotangents, likes)]
+    return replaced_floats(value, shown, b.zeros_like)
+
+
+def _across(b: Builder, op: str, given: Value, like: Value) -> Value:
+    """From the cotangent of a box, or of a list of them, to its gradient, or back."""
+    if is_float(like.type):
+        return given
+    made: Value = b(op, given, like)
+    return made
 
 
 @lowers(tree.GradientCall)
@@ -84,7 +118,7 @@ def _gradient_call(f: Lowering, expr: tree.GradientCall) -> Structured:
     for position in expr.wrt:
         argument = arguments[position]
         copies = [_copied(f, leaf) for leaf in floats_of(argument)]
-        arguments[position] = gradient_like(argument, copies, lambda leaf: leaf)
+        arguments[position] = replaced_floats(argument, copies, lambda leaf: leaf)
     result = called(f, expr.call, arguments, captured)
     gradients = _gradients(f, result.leaves[0], [arguments[position] for position in expr.wrt])
     gradient = gradients[0] if len(gradients) == 1 else joined(expr.type, gradients)
@@ -99,7 +133,8 @@ def _copied(f: Lowering, leaf: Value) -> Value:
             "list_slice", (leaf, f.constant(0), length, f.constant(1)), {}, (leaf.type,)
         )
         return copy
-    return f.emit("copy", (leaf,), {}, (leaf.type,))[0]
+    op = "box_copy" if isinstance(leaf.type, types.Box) else "copy"
+    return f.emit(op, (leaf,), {}, (leaf.type,))[0]
 
 
 @lowers(tree.GradientOf)
@@ -115,11 +150,9 @@ def _gradients(f: Lowering, y: Value, wrt: Sequence[Structured]) -> list[Structu
     # A gradient that is zero for all leaves of one value is worth a warning.
     groups = {"groups": tuple(len(floats_of(value)) for value in wrt)}
     found = iter(f.emit("gradient", (y, *xs), groups, [x.type for x in xs]) if xs else ())
-    gradients: list[Structured] = []
-    for value in wrt:
-        floats = [next(found) for _ in floats_of(value)]
-        gradients.append(gradient_like(value, floats, _zeros(f)))
-    return gradients
+    builder = f.region.builder
+    builder.span = f.span
+    return [gradient_like(builder, v, [next(found) for _ in floats_of(v)]) for v in wrt]
 
 
 # --- Calls with their own reverse ----------------------------------------------------------------
@@ -176,7 +209,7 @@ class _Adapter:
         of_result = parameters[len(operands) : len(operands) + len(self.results)]
         cotangents = Structured(expr.type, tuple(parameters[len(operands) + len(of_result) :]))
         result = Structured(expr.type, tuple(of_result))
-        cotangent = gradient_like(result, floats_of(cotangents), builder.zeros_like)
+        cotangent = gradient_like(builder, result, floats_of(cotangents))
         count = sum(len(leaves_of(type)) for type in self.arguments)
         call = [*operands[:count], *result.leaves, *cotangent.leaves, *self.rest(operands, own)]
         attributes = {"function": self.f.library.name_of(expr.backward)}
@@ -218,20 +251,37 @@ class _Adapter:
             count, given = len(leaves_of(argument)), len(leaves_of(part))
             own = Structured(argument, tuple(operands[place : place + count]))
             returned = found[start : start + given]
-            has_gradient = given == count
-            floats = floats_of(Structured(argument, tuple(returned))) if has_gradient else None
-            zeros = [builder.zeros_like(leaf) for leaf in floats_of(own)] if floats is None else []
-            cotangents += gradient_like(own, floats or zeros, lambda leaf: leaf).leaves
+            likes = floats_of(own)
+            if given == count:
+                gradients = floats_of(Structured(argument, tuple(returned)))
+                floats = [
+                    _across(builder, "cotangent_of", g, like) for g, like in zip(gradients, likes)
+                ]
+            else:
+                floats = [builder.zeros_like(like) for like in likes]
+            cotangents += replaced_floats(own, floats, lambda leaf: leaf).leaves
             start, place = start + given, place + count
-        for leaf in operands[place:]:
-            cotangents.append(builder.zeros_like(leaf) if is_float(leaf.type) else leaf)
-        return tuple(cotangents)
+        cotangents += operands[place:]
+        return tuple(
+            [
+                # What nobody gave a cotangent has zero; of other leaves nobody reads it.
+                builder.zeros_like(leaf) if found is leaf and has_cotangent(leaf.type) else found
+                for leaf, found in zip(operands, cotangents)
+            ]
+        )
 
     def add(self, what: str, block: Block) -> str:
         library = self.f.library
         name = library.unique(f"{self.expr.instance.name.partition('.')[0]}_{what}")
         library.add(Function(name, block, self.expr.instance.shown, self.expr.span))
         return name
+
+
+def has_cotangent(leaf: Type) -> bool:
+    """Whether cotangents flow through a leaf in Core: those of boxes may be empty."""
+    while isinstance(leaf, List):
+        leaf = leaf.element
+    return isinstance(leaf, types.Box) or is_float(leaf)
 
 
 def _open(dim: dims.Dim) -> dims.Dim:

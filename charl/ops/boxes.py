@@ -9,6 +9,10 @@ fields, None for those that have none yet; fields missing at its end have none e
 empty tuple is the cotangent zero of any box. It has no tag: the box itself tells. `box_part` makes
 one of a single field's cotangent, `box_whole` takes a field's cotangent out, `box_add` adds; each
 is the adjoint of another, so gradients of any order stay among them.
+
+What a program sees of a cotangent is a gradient: the box itself with its floats replaced, and all
+that gives it its form kept (tags, integers, strings). `gradient_of` makes one of a cotangent,
+`cotangent_of` is its adjoint; both serve lists of boxes too.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import numpy as np
 
 from charl.core.builder import Builder
 from charl.core.ir import Statement, Value
-from charl.core.op import Kind, Op, Parameter, RuleContext, Sample, declare
+from charl.core.op import Effect, Fault, Kind, Op, Parameter, RuleContext, Sample, declare
 from charl.ops.expect import expect_count
 from charl.ops.list_values import add_structures, zeros_like
 from charl.types.dtypes import DType
@@ -74,13 +78,6 @@ def _zeros_rule(
     return (Box(attributes["name"]),)
 
 
-def _whole_rule(
-    ctx: RuleContext, operands: Sequence[Typed], attributes: Mapping[str, Any]
-) -> tuple[Type, ...]:
-    expect_count(ctx, operands, 2)
-    return (operands[1].type,)
-
-
 def _add_rule(
     ctx: RuleContext, operands: Sequence[Typed], attributes: Mapping[str, Any]
 ) -> tuple[Type, ...]:
@@ -96,6 +93,61 @@ def _part(dy: Any, *, index: int, name: str) -> tuple[Any, ...]:
 def _whole(box: tuple[Any, ...], like: Any, *, index: int) -> Any:
     found = box[index] if index < len(box) else None
     return zeros_like(like) if found is None else found
+
+
+def _other_form() -> Fault:
+    return Fault(
+        "E0522",
+        "the gradient of a value that contains itself is built like the value, and this one is not",
+        helps=("give the same variants, and lists of the same lengths, with gradients for floats",),
+    )
+
+
+def _gradient(cotangent: Any, like: Any) -> Any:
+    match like:
+        case tuple():
+            given = () if cotangent is None else cotangent
+            found = (*given, *(None,) * (len(like) - 1 - len(given)))
+            return (like[0], *[_gradient(d, x) for d, x in zip(found, like[1:])])
+        case list():
+            given = [None] * len(like) if cotangent is None else cotangent
+            return [_gradient(d, x) for d, x in zip(given, like)]
+        case float() | np.floating():
+            return zeros_like(like) if cotangent is None else cotangent
+        case np.ndarray() if like.dtype.kind == "f":
+            return zeros_like(like) if cotangent is None else cotangent
+    return like
+
+
+def _cotangent(gradient: Any, like: Any) -> Any:
+    match gradient:
+        case tuple():
+            if gradient[0] != like[0]:
+                raise _other_form()
+            return tuple([_cotangent(g, x) for g, x in zip(gradient[1:], like[1:])])
+        case list():
+            if len(gradient) != len(like):
+                raise _other_form()
+            return [_cotangent(g, x) for g, x in zip(gradient, like)]
+        case float() | np.floating():
+            return gradient
+        case np.ndarray() if gradient.dtype.kind == "f":
+            return gradient
+    return None
+
+
+def _copy_rule(
+    ctx: RuleContext, operands: Sequence[Typed], attributes: Mapping[str, Any]
+) -> tuple[Type, ...]:
+    _expect_box(ctx, operands)
+    return (operands[0].type,)
+
+
+def _like_rule(
+    ctx: RuleContext, operands: Sequence[Typed], attributes: Mapping[str, Any]
+) -> tuple[Type, ...]:
+    expect_count(ctx, operands, 2)
+    return (operands[1].type,)
 
 
 # --- Gradients -----------------------------------------------------------------------------------
@@ -138,6 +190,11 @@ def _part_gradient(b: Builder, statement: Statement, cotangents: Cotangents) -> 
 def _whole_gradient(b: Builder, statement: Statement, cotangents: Cotangents) -> Cotangents:
     (dy,), (box, _) = cotangents, statement.operands
     return [b("box_part", dy, index=statement.attributes["index"], name=_name(box)), None]
+
+
+def _cotangent_gradient(b: Builder, statement: Statement, cotangents: Cotangents) -> Cotangents:
+    """The other way round, nothing changes: both have a place for every float."""
+    return [cotangents[0], None]
 
 
 BOX = Parameter("box", Kind.VALUE)
@@ -190,9 +247,40 @@ BOX_WHOLE = declare(
         "box_whole",
         "The cotangent of field `index` within that of a box; `like` is a value of its structure.",
         (BOX, Parameter("like", Kind.VALUE)),
-        _whole_rule,
+        _like_rule,
         _whole,
         _whole_gradient,
+    )
+)
+BOX_COPY = declare(
+    Op(
+        "box_copy",
+        "The box itself; exists to be a statement of its own.",
+        (BOX,),
+        _copy_rule,
+        lambda box: box,
+        lambda b, statement, cotangents: list(cotangents),
+    )
+)
+GRADIENT_OF = declare(
+    Op(
+        "gradient_of",
+        "The gradient that a cotangent of `like`, a box or a list of boxes, stands for.",
+        (Parameter("cotangent", Kind.VALUE), Parameter("like", Kind.VALUE)),
+        _like_rule,
+        _gradient,
+        lambda b, statement, cotangents: [cotangents[0], None],
+    )
+)
+COTANGENT_OF = declare(
+    Op(
+        "cotangent_of",
+        "The cotangent of `like` that a gradient stands for; E0522 when it is built otherwise.",
+        (Parameter("gradient", Kind.VALUE), Parameter("like", Kind.VALUE)),
+        _like_rule,
+        _cotangent,
+        _cotangent_gradient,
+        effect=Effect.CHECK,
     )
 )
 BOX_ADD = declare(

@@ -135,6 +135,28 @@ def test_independent_x_is_told() -> None:
     assert dx.tolist() == [0.0, 0.0] and dz == 6.0
 
 
+@pytest.mark.parametrize("result, code", [("%three", "W0401"), ("%cut", "W0402")])
+def test_a_function_without_a_way_through_is_looked_into(result: str, code: str) -> None:
+    """One that does not use its argument cuts nothing."""
+    program, diagnostics = plain(
+        parsed(f"""
+    fn @g(%x: f64) {{
+      %three: f64 = 3.0
+      %cut: f64 = stop_gradient %x
+      return {result}
+    }}
+    fn @f(%x: f64) {{
+      %y: f64 = call %x {{function = @g}}
+      %dx: f64 = gradient %y, %x
+      return %dx
+    }}
+    """)
+    )
+    (told,) = diagnostics
+    assert told.code == code and "`call`" not in told.message
+    assert call(program, "f", [2.0]) == [0.0]
+
+
 def test_leaves_of_one_x_are_told_about_together() -> None:
     text = """
     fn @f(%x: f64, %z: f64) {

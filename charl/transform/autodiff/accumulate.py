@@ -52,12 +52,6 @@ class Emitter(Builder):
             self.definitions[results[0]] = self.block.statements[-1]
         return results
 
-    def zeros_like(self, value: Value) -> Value:
-        if isinstance(value.type, Box):
-            zeros: Value = self("box_zeros", name=value.type.name)
-            return zeros
-        return super().zeros_like(value)
-
     def is_filled(self, value: Value | float, number: float) -> bool:
         """Whether this builder made the value as a tensor full of one number."""
         made = self.definitions.get(value) if isinstance(value, Value) else None

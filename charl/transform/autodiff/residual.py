@@ -36,7 +36,7 @@ READS = {"index", "slice", "list_get", "list_length", "dim", "box_field", "box_t
 # Of elementwise ops on float scalars, those that cost no more than reading a kept value back.
 QUICK = {"add", "sub", "mul", "neg", "abs", "sign", "cast", "select", "minimum", "maximum"}
 # Recomputed whatever it takes: the operand is no larger than the result.
-MOVES = {"reshape", "transpose", "broadcast", "copy", "flip", "stop_gradient"}
+MOVES = {"reshape", "transpose", "broadcast", "copy", "box_copy", "flip", "stop_gradient"}
 
 
 class Store(Protocol):

@@ -102,7 +102,9 @@ def find_cut(
         on_the_way = any(r in wanted and r in reached for r in statement.results)
         passes = any(r in varied and r in wanted for r in statement.results)
         if on_the_way and not passes and any(v in varied for v in used(statement)):
-            return inside(state, statement, varied, wanted, entered)
+            cut = inside(state, statement, varied, wanted, entered)
+            if cut is not None:
+                return cut
     return None
 
 
@@ -116,14 +118,15 @@ def inside(
     varied: set[Value],
     wanted: set[Value],
     entered: frozenset[str],
-) -> Statement:
-    """The statement in nested blocks or a called function at which it stops, else this one."""
+) -> Statement | None:
+    """The statement in nested blocks or a called function at which it stops, else this one; None
+    for a call of a function that does not use what it is given."""
     name = str(statement.attributes.get("function"))
     if statement.op.name == "call" and name not in entered:
         body = state.functions[name].body
         xs = {p for p, v in zip(body.parameters, statement.operands) if v in varied}
         ys = {r for r, v in zip(body.results, statement.results) if v in wanted}
-        return find_cut(state, body.statements, xs, ys, entered | {name}) or statement
+        return find_cut(state, body.statements, xs, ys, entered | {name})
     for block in statement.blocks:
         for inner in block.statements:
             stops = not any(r in varied for r in inner.results)
