@@ -3,9 +3,15 @@
 A compiler builds trees and keeps them until it ends. Looking for garbage among them finds none and
 takes a quarter of its time at Python's rate, so the collector of cycles waits until there are a
 million new objects (100 to 200 MB), and is not asked to look a last time at the end.
+
+OpenBLAS, which multiplies NumPy's matrices, starts a thread per core as soon as it is loaded. A
+thread without work turns in circles for 2**26 ticks of the clock before it sleeps: 50 ms of
+another's core at every start, and between any two products. Here it sleeps after 2**20, a third of
+a millisecond, unless the user has decided otherwise.
 """
 
 import gc
+import os
 import sys
 
 from charl.bytecode import keep_bytecode
@@ -17,6 +23,7 @@ from charl.tools import cli  # noqa: E402
 
 def main() -> int:
     gc.set_threshold(1_000_000)
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")  # read when NumPy is imported
     try:
         return cli.main()
     finally:

@@ -156,11 +156,13 @@ def warnings_of(checked: CheckedProgram) -> list[Diagnostic]:
 
     Raises CharlError with the errors that only differentiation finds.
     """
+    found: list[Diagnostic] = list(checked.warnings)
+    if not checked.takes_gradients:
+        return found
     from charl.check.program import together
     from charl.lower.program import lower_chunk
     from charl.transform.pipeline import optimise
 
-    found: list[Diagnostic] = list(checked.warnings)
     try:
         optimise(lower_chunk(together(checked)), found.append, passes=())
     except CharlError as problem:

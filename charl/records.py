@@ -106,7 +106,7 @@ def _remake(cls: type, frozen: bool, eq: bool) -> type:
     namespace.setdefault("__repr__", _repr)
     if eq and "__eq__" not in namespace:
         key = _key(compared)
-        namespace["__eq__"] = _equality(key)
+        namespace["__eq__"] = _equality(key) if compared else _same_class
         if frozen:
             namespace.setdefault("__hash__", lambda self: hash(key(self)))
     written = "__init__" in namespace
@@ -137,7 +137,13 @@ def _key(names: tuple[str, ...]) -> Callable[[Any], tuple[object, ...]]:
 
 def _equality(key: Callable[[Any], tuple[object, ...]]) -> Callable[[Any, object], bool]:
     # A plain answer for another class, too: Python would only ask `other` and hear the same.
-    return lambda self, other: self.__class__ is other.__class__ and key(self) == key(other)
+    return lambda self, other: (
+        self is other or (self.__class__ is other.__class__ and key(self) == key(other))
+    )
+
+
+def _same_class(self: object, other: object) -> bool:
+    return self.__class__ is other.__class__
 
 
 def _repr(self: Any) -> str:

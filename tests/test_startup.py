@@ -82,6 +82,22 @@ def test_checking_does_not_load_what_runs() -> None:
     assert not modules & {"dataclasses", "scipy", "ml_dtypes", "llvmlite", "PIL", "numpy.random"}
 
 
+def test_checking_lowers_only_what_takes_gradients(tmp_path: Path) -> None:
+    (tmp_path / "plain.ch").write_text("print(tanh(2.0))\n")
+    (tmp_path / "slope.ch").write_text("print(grad(tanh)(2.0))\n")
+    compiler = {"charl.lower", "charl.transform"}
+    assert not packages(modules_of("check", str(tmp_path / "plain.ch"))) & compiler
+    assert compiler <= packages(modules_of("check", str(tmp_path / "slope.ch")))
+
+
+def test_running_loads_what_differentiates_only_for_gradients(tmp_path: Path) -> None:
+    (tmp_path / "slope.ch").write_text("print(grad(tanh)(2.0))\n")
+    plain = modules_of("run", "examples/hello.ch")
+    assert not plain & {"charl.transform.autodiff", "charl.core.verifier", "pathlib"}
+    assert "charl.transform.autodiff" in modules_of("run", str(tmp_path / "slope.ch"))
+    assert "charl.core.verifier" in modules_of("run", "examples/hello.ch", CHARL_VERIFY="1")
+
+
 def test_running_loads_no_second_numpy_family() -> None:
     """A program that draws no random numbers and reads no archives does not wait for either."""
     modules = modules_of("run", "examples/hello.ch")

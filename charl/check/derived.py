@@ -146,6 +146,7 @@ def _autograd(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
         if not _holds_floats(frame, value.type):
             return _no_floats(frame, value.type, value.span)
     result: Type = values[0].type if items is None else types.Tuple(tuple(v.type for v in values))
+    frame.session.takes_gradients = True
     return tree.GradientOf(node.span, result, first, values, items is None)
 
 
@@ -328,6 +329,7 @@ def _gradient(frame: Frame, derived: Derived, result: tree.Expr, span: Span) -> 
     gradient: Type = kinds[0] if derived.single else types.Tuple(tuple(kinds))
     with_value = derived.kind == "value_and_grad"
     whole: Type = types.Tuple((call.type, gradient)) if with_value else gradient
+    frame.session.takes_gradients = True
 
     def change(inner: tree.Call) -> tree.Expr:
         return tree.GradientCall(span, whole, inner, derived.wrt, with_value)

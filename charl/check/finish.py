@@ -43,8 +43,12 @@ def finish(frame: Frame, root: tree.Expr | tree.Statement) -> None:
             if isinstance(node, tree.Constant):
                 _finish_constant(frame, node)
                 continue
-        for slot in _slots(type(node)):
-            _push(stack, getattr(node, slot))
+        for slot in _SLOTS[type(node)]:
+            value = getattr(node, slot)
+            if isinstance(value, tree.Expr):
+                stack.append(value)
+            else:
+                _push(stack, value)
 
 
 def _check_element(frame: Frame, node: tree.Apply) -> None:
@@ -77,15 +81,16 @@ def _push(stack: list[Any], value: Any) -> None:
 _PLAIN = {"Span", "Type", "str", "int", "bool", "Op", "Instance", "Diagnostic", "Dim"}
 
 
-_SLOTS: dict[type, tuple[str, ...]] = {}
+class _Slots(dict[type, tuple[str, ...]]):
+    """The fields of each class of nodes that are to be looked into."""
 
-
-def _slots(kind: type) -> tuple[str, ...]:
-    found = _SLOTS.get(kind)
-    if found is None:
+    def __missing__(self, kind: type) -> tuple[str, ...]:
         slots = (f.name for f in fields(kind) if f.type not in _PLAIN and f.name != "known")
-        found = _SLOTS[kind] = tuple(slots)
-    return found
+        self[kind] = tuple(slots)
+        return self[kind]
+
+
+_SLOTS = _Slots()
 
 
 def _finish_constant(frame: Frame, node: tree.Constant) -> None:

@@ -27,10 +27,6 @@ from charl.types.types import DTypeVariable, Type
 MAXIMUM_DEPTH = 100
 
 
-class CannotFinish(Exception):
-    """Checking one function needed the result type of itself, in vain; reported already."""
-
-
 @record(frozen=False, eq=False)
 class Session:
     """Everything that outlives one function: modules, instances, diagnostics."""
@@ -57,6 +53,8 @@ class Session:
     """Checks the top-level statements of a module that is loaded while another is checked."""
     looked_at: dict[str, Stamp] = field(default_factory=dict)
     """Paths outside the library whose state took part in the check, as they were then."""
+    takes_gradients: bool = False
+    """Whether some tree that was made, kept or not, takes a gradient."""
 
     def look_at(self, path: str) -> None:
         """Note, before it is read or found missing, that the check depends on a path."""

@@ -27,7 +27,7 @@ from charl.check.dispatch import check_expr
 from charl.check.finish import finish_instance
 from charl.check.frame import MAXIMUM_DEPTH, Frame, Progress, Session
 from charl.check.infer import coerce, final, join, resolve
-from charl.check.names import assigned_names, passed_names
+from charl.check.names import changed_names
 from charl.check.signatures import parameter_name, signature_of
 from charl.diagnostics import diagnostic
 from charl.diagnostics.diagnostic import Label
@@ -215,8 +215,8 @@ def check_generically(caller: Frame, function: Function, actual: Actual) -> None
 
 def may_change(session: Session, body: ast.Node) -> frozenset[str]:
     """Variables that are assigned inside, or handed to a `mut` parameter."""
-    passed = {name for callee, name in passed_names(body) if callee in session.in_out}
-    return assigned_names(body) | passed
+    assigned, passed = changed_names(body)
+    return assigned | {name for callee, name in passed if callee in session.in_out}
 
 
 def bindings_for(

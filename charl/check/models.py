@@ -24,7 +24,7 @@ from charl.check.dispatch import broken, check_expr, check_statement, expression
 from charl.check.frame import Frame
 from charl.check.generics import generic_entries, generic_kinds, is_recursive
 from charl.check.infer import coerce, final, resolve
-from charl.check.names import assigned_names
+from charl.check.names import changed_names
 from charl.check.rules import apply_op
 from charl.check.signatures import Supplied, arrange, home, written
 from charl.core.op import REGISTRY
@@ -339,7 +339,7 @@ def _check_init(frame: Frame, node: Any, expected: Type | None) -> tree.Expr:
     annotations = dict(
         zip((f.name.name for f in struct.fields), _annotations(frame, struct, node.arguments))
     )
-    frame.assigned = frame.assigned | assigned_names(node.body)
+    frame.assigned |= changed_names(node.body)[0]
     statements: list[tree.Statement] = []
     variables: dict[str, tree.Variable] = {}
     with frame.scope():

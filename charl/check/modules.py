@@ -3,16 +3,16 @@
 `import a.b` looks for `a/b.ch` beside the importing file, then in the standard library; a folder
 is a module by its `mod.ch`, or a namespace of its files. Names that begin with `_` are private to
 their file. A module of the standard library is loaded when one of its names is first looked up, so
-that small programs read little.
+that small programs read little. Paths are strings: `pathlib` takes longer to load than the library.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from charl.check import tree
+from charl.check import elsewhere, tree
 from charl.check.declarations import (
     Alias,
     Builtin,
@@ -28,14 +28,14 @@ from charl.check.declarations import (
 from charl.check.frame import Frame, Session
 from charl.core.op import SURFACE
 from charl.diagnostics.diagnostic import Diagnostic, Label, error
-from charl.diagnostics.suggest import nearest
+from charl.diagnostics.suggest import begun, nearest
 from charl.records import record
 from charl.source import Source, Span
 from charl.syntax import ast
 from charl.syntax.parser import parse
 from charl.types.dtypes import BY_NAME
 
-STANDARD = Path(__file__).resolve().parent.parent / "std"
+STANDARD = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "std")
 
 
 @record(frozen=False, eq=False)
@@ -99,7 +99,7 @@ def resolve_lazy(names: Names, name: str) -> Entry | None:
     if isinstance(inner, Names) and wanted in target.pending and not wanted.startswith("_"):
         names.lazy[name] = item  # a top-level variable: known once its module has started up
         return None
-    near = nearest(wanted, public_names(target))
+    near = nearest(wanted, public_names(target)) or begun(wanted, public_names(target))
     report(
         session,
         error(
@@ -137,7 +137,7 @@ def load_prelude(session: Session, builtins: Iterable[Builtin]) -> None:
     for builtin in builtins:
         own.names[builtin.name] = builtin
     session.builtins = own.names
-    source = _read(STANDARD / "prelude.ch")
+    source = _read(os.path.join(STANDARD, "prelude.ch"))
     session.prelude = declare_module(session, "prelude", source)
 
 
@@ -145,13 +145,14 @@ def _empty() -> ast.Module:
     return ast.Module(Span(Source("<language>", ""), 0, 0), ())
 
 
-def _read(path: Path) -> Source:
+def _read(path: str) -> Source:
     """A module's file. Those of the library are shown as `std/nn.ch`, wherever they lie."""
-    text = path.read_text(encoding="utf-8")
-    whole = path.resolve()
-    if whole.is_relative_to(STANDARD):
-        return Source(f"std/{whole.relative_to(STANDARD)}", text, library=True)
-    return Source(str(path), text)
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    whole = os.path.realpath(path)
+    if whole.startswith(STANDARD + os.sep):
+        return Source(f"std/{whole[len(STANDARD) + 1 :]}", text, library=True)
+    return Source(path, text)
 
 
 def load_path(
@@ -169,19 +170,17 @@ def load_path(
                 "E0262",
                 f"there is no module `{'.'.join(names)}`",
                 span if len(path) == 0 else path[0].span.to(path[-1].span),
-                helps=(f"did you mean `{near}`?",)
-                if near
-                else (f"looked for `{'/'.join(names)}.ch` beside this file and in the library",),
+                helps=_instead(names, near),
             ),
         )
         return None
-    key = str(found.resolve())
+    key = os.path.realpath(found)
     if key in session.loading:
         _cycle(session, key, span)
         return None
     if key in session.modules:
         return session.modules[key]
-    if found.is_dir():
+    if os.path.isdir(found):
         return _namespace(session, found, ".".join(names))
     session.loading.append(key)
     try:
@@ -208,7 +207,7 @@ def _load_imports(module: Module) -> None:
         names.get(name)
 
 
-def _read_module(session: Session, path: Path, span: Span) -> Source | None:
+def _read_module(session: Session, path: str, span: Span) -> Source | None:
     try:
         return _read(path)
     except UnicodeDecodeError:
@@ -220,55 +219,77 @@ def _read_module(session: Session, path: Path, span: Span) -> Source | None:
     return None
 
 
-def _find(session: Session, importer: Module, names: Sequence[str]) -> Path | None:
-    here = STANDARD if importer.source.library else Path(importer.source.name).parent
-    for root in (here, STANDARD):
-        base = root.joinpath(*names)
-        main = base / "mod.ch"
-        files = base.with_suffix(".ch"), base.with_suffix(".charl")
+def _instead(names: Sequence[str], near: str | None) -> tuple[str, ...]:
+    """What to write where there is no such module, else where it was looked for."""
+    first, last = names[0], names[-1]
+    if first in elsewhere.MODULES:
+        return (elsewhere.MODULES[first],)
+    if len(names) == 2 and module_with(last.lower()) == first:
+        return (f"`from {first} import {last.lower()}` brings one of its names in",)
+    if near:
+        return (f"did you mean `{near}`?",)
+    return (f"looked for `{'/'.join(names)}.ch` beside this file and in the library",)
+
+
+def _find(session: Session, importer: Module, names: Sequence[str]) -> str | None:
+    for root in (STANDARD if importer.source.library else _folder_of(importer), STANDARD):
+        base = os.path.join(root, *names)
+        main = os.path.join(base, "mod.ch")
+        files = f"{base}.ch", f"{base}.charl"
         if root != STANDARD:
             for path in (*files, base, main):
-                session.look_at(str(path))
+                session.look_at(path)
         for path in files:
-            if path.is_file():
+            # A file named as a module of the library means that one, not itself.
+            if os.path.isfile(path) and path != importer.source.name:
                 return path
-        if base.is_dir() and names[-1] != "data":
-            return main if main.is_file() else base
+        if os.path.isdir(base) and names[-1] != "data":
+            return main if os.path.isfile(main) else base
     return None
 
 
+def _folder_of(module: Module) -> str:
+    return os.path.dirname(module.source.name)
+
+
+def _modules_in(folder: str) -> list[str]:
+    """The names of the files in a folder that are modules, in order."""
+    if not os.path.isdir(folder):
+        return []
+    return sorted(name[: -len(".ch")] for name in os.listdir(folder) if name.endswith(".ch"))
+
+
 def _standard_modules() -> list[str]:
-    return [p.stem for p in STANDARD.glob("*.ch") if p.stem != "prelude"]
+    return [name for name in _modules_in(STANDARD) if name != "prelude"]
 
 
 def _neighbours(importer: Module) -> list[str]:
-    here = Path(importer.source.name).parent
-    return [p.stem for p in here.glob("*.ch")] if here.is_dir() else []
+    return _modules_in(_folder_of(importer) or os.curdir)
 
 
-def _namespace(session: Session, folder: Path, name: str) -> Module:
+def _namespace(session: Session, folder: str, name: str) -> Module:
     """A folder without `mod.ch`: its files are its members."""
-    source = Source(str(folder / "mod.ch"), "")
+    source = Source(os.path.join(folder, "mod.ch"), "")
     module = Module(name, source, _empty())
     names = Names(session, module)
     module.names = names
-    session.modules[str(folder.resolve())] = module
+    session.modules[os.path.realpath(folder)] = module
     span = Span(source, 0, 0)
-    for path in sorted(folder.glob("*.ch")):
-        part = ast.Identifier(span, path.stem)
-        names.lazy[path.stem] = LazyModule(ast.Import(span, "", (part,), None, None))
+    for stem in _modules_in(folder):
+        part = ast.Identifier(span, stem)
+        names.lazy[stem] = LazyModule(ast.Import(span, "", (part,), None, None))
     return module
 
 
 def _cycle(session: Session, key: str, span: Span) -> None:
-    chain = [Path(k).stem for k in session.loading[session.loading.index(key) :]] + [Path(key).stem]
+    circle = (*session.loading[session.loading.index(key) :], key)
     report(
         session,
         error(
             "E0264",
             "these modules import each other in a circle",
             span,
-            " -> ".join(chain),
+            " -> ".join(os.path.splitext(os.path.basename(path))[0] for path in circle),
             helps=("move what both need into a third module",),
         ),
     )
@@ -448,7 +469,7 @@ def member(module: Module, name: str) -> Entry | None:
 def no_member(frame: Frame, module: Module, name: ast.Identifier) -> tree.Expr:
     if name.name.startswith("_") and name.name in module.names:
         return frame.error("E0261", f"`{name.name}` is private to `{module.name}`", name.span)
-    near = nearest(name.name, public_names(module))
+    near = nearest(name.name, public_names(module)) or begun(name.name, public_names(module))
     return frame.error(
         "E0260",
         f"`{module.name}` has no `{name.name}`",
@@ -460,7 +481,7 @@ def no_member(frame: Frame, module: Module, name: ast.Identifier) -> tree.Expr:
 def module_with(name: str) -> str | None:
     """The library module that declares a name, for a suggestion."""
     declared = re.compile(rf"^(?:fn|struct|model|enum|const) {re.escape(name)}\b", re.MULTILINE)
-    for stem in sorted(_standard_modules()):
-        if declared.search((STANDARD / f"{stem}.ch").read_text(encoding="utf-8")):
+    for stem in _standard_modules():
+        if declared.search(_read(os.path.join(STANDARD, f"{stem}.ch")).text):
             return stem
     return None

@@ -16,7 +16,7 @@ _PLAIN = {"Span", "str", "str | None", "bool", "int", "float", "tuple[Comment, .
 def children(node: ast.Node) -> list[ast.Node]:
     """The nodes directly below, in order."""
     found: list[ast.Node] = []
-    for slot in _slots(type(node)):
+    for slot in _SLOTS[type(node)]:
         value = getattr(node, slot)
         if isinstance(value, ast.Node):
             found.append(value)
@@ -33,17 +33,17 @@ def _gather(values: tuple[Any, ...], found: list[ast.Node]) -> None:
             _gather(value, found)
 
 
-_SLOTS: dict[type, tuple[str, ...]] = {}
+class _Slots(dict[type, tuple[str, ...]]):
+    """The fields of each class of nodes that may hold nodes."""
 
-
-def _slots(kind: type) -> tuple[str, ...]:
-    """The fields of a class of nodes that may hold nodes."""
-    found = _SLOTS.get(kind)
-    if found is None:
+    def __missing__(self, kind: type) -> tuple[str, ...]:
         plain = {f.name for f in fields(kind) if f.type in _PLAIN}
         slots = (s for base in reversed(kind.__mro__) for s in getattr(base, "__slots__", ()))
-        found = _SLOTS[kind] = tuple(s for s in slots if s not in plain)
-    return found
+        self[kind] = tuple(s for s in slots if s not in plain)
+        return self[kind]
+
+
+_SLOTS = _Slots()
 
 
 def walk(node: ast.Node) -> Iterator[ast.Node]:
@@ -62,34 +62,28 @@ def root_name(target: ast.Expr) -> ast.Name | None:
 
 
 @lru_cache(maxsize=4096)
-def assigned_names(body: ast.Node) -> frozenset[str]:
-    """Names of variables that are assigned, or updated by a method such as `push`, inside."""
+def changed_names(body: ast.Node) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """Names of variables that are assigned, or updated by a method such as `push`, inside; and
+    pairs of a callee's name and a variable that is an argument of such a call inside."""
     names: set[str] = set()
+    pairs: set[tuple[str, str]] = set()
     for node in walk(body):
         if isinstance(node, ast.Assign):
             names |= _targets(node.target)
-        elif isinstance(node, ast.Call) and isinstance(node.callee, ast.Field):
-            root = root_name(node.callee.base)
-            if root is not None and node.callee.name.name in ("push", "pop", "insert", "remove"):
-                names.add(root.name)
-    return frozenset(names)
-
-
-@lru_cache(maxsize=4096)
-def passed_names(body: ast.Node) -> frozenset[tuple[str, str]]:
-    """Pairs of a callee's name and a variable that is an argument of such a call inside."""
-    pairs: set[tuple[str, str]] = set()
-    for node in walk(body):
-        if isinstance(node, ast.Call):
-            callee = node.callee
-            name = callee.name if isinstance(callee, ast.Name) else ""
-            if isinstance(callee, ast.Field):
-                name = callee.name.name
+        elif isinstance(node, ast.Call):
+            callee, called = node.callee, ""
+            if isinstance(callee, ast.Name):
+                called = callee.name
+            elif isinstance(callee, ast.Field):
+                called = callee.name.name
+                root = root_name(callee.base)
+                if root is not None and called in ("push", "pop", "insert", "remove"):
+                    names.add(root.name)
             for argument in node.arguments:
                 root = root_name(argument.value)
                 if root is not None:
-                    pairs.add((name, root.name))
-    return frozenset(pairs)
+                    pairs.add((called, root.name))
+    return frozenset(names), frozenset(pairs)
 
 
 def _targets(target: ast.Expr) -> set[str]:

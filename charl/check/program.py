@@ -7,8 +7,8 @@ raised together.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import charl.ops  # noqa: F401  fills the registry of primitives
 from charl.check import (  # noqa: F401  registers the rules of every kind of node
@@ -32,6 +32,7 @@ from charl.check import (  # noqa: F401  registers the rules of every kind of no
     statements,
     tree,
 )
+from charl.check.advice import advice
 from charl.check.builtins import BUILTINS
 from charl.check.declarations import Enum, Function, Module, Struct
 from charl.check.dispatch import check_expr, check_statement
@@ -73,14 +74,19 @@ def check_program(
         if isinstance(item, ast.Test)
     ]
     finish_session(session)
+    all_chunks = [main, *(chunk for _, chunk in chunks)]
     return tree.CheckedProgram(
-        main, tuple(chunks if tests else ()), tuple(warnings(session)), session.looked_at
+        main,
+        tuple(chunks if tests else ()),
+        tuple(in_order([*warnings(session), *advice(session, module, all_chunks)])),
+        session.looked_at,
+        session.takes_gradients,
     )
 
 
 def load_main(session: Session, source: Source) -> Module:
     """The program's own module, with its imports loaded and its logic items named."""
-    session.loading.append(str(Path(source.name).resolve()))
+    session.loading.append(os.path.realpath(source.name))
     module = declare_module(session, "main", source)
     names = module.names
     assert isinstance(names, Names)

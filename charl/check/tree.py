@@ -406,9 +406,11 @@ class Chunk:
 @record(frozen=False, eq=False)
 class CheckedProgram:
     """`main` runs the file; `tests` are its test blocks, each a chunk of its own that begins with
-    the file's top-level code. `looked_at` are the paths whose state took part in the check."""
+    the file's top-level code. `looked_at` are the paths whose state took part in the check. Where
+    `takes_gradients` is false there is nothing to differentiate."""
 
     main: Chunk
     tests: tuple[tuple[str, Chunk], ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     looked_at: Mapping[str, Stamp] = field(default_factory=dict)
+    takes_gradients: bool = True

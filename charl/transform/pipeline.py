@@ -3,6 +3,9 @@
 Differentiation comes first: a gradient asks for derivatives with respect to certain values, and
 nothing may merge two of them before that question is answered. What it leaves is then inlined,
 simplified, freed of repetitions, and freed of what nobody needs.
+
+Most small programs take no gradients, and no run but the compiler's tests verifies: differentiation
+and the verifier are imported when they are wanted, so that the others start sooner.
 """
 
 from __future__ import annotations
@@ -11,9 +14,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from charl.core.ir import Program
-from charl.core.verifier import verify
 from charl.diagnostics.diagnostic import Diagnostic
-from charl.transform.autodiff import differentiate
 from charl.transform.cse import cse
 from charl.transform.dce import dce, drop_unreached
 from charl.transform.inline import inline
@@ -46,13 +47,27 @@ def optimise(
     CHARL_VERIFY=1 runs the verifier after every pass."""
     careful = os.environ.get("CHARL_VERIFY", "") not in ("", "0")
     if careful:
-        verify(program)
-    program, warnings = differentiate(program)
-    for warning in warnings:
-        warn(warning)
+        _verify(program)
+    if takes_gradients(program):
+        from charl.transform.autodiff import differentiate
+
+        program, warnings = differentiate(program)
+        for warning in warnings:
+            warn(warning)
     for step in (None, *passes):
         if step is not None:
             program = step(program)
         if careful:
-            verify(program, gradients=False)
+            _verify(program, gradients=False)
     return program
+
+
+def takes_gradients(program: Program) -> bool:
+    functions = program.functions.values()
+    return any(s.op.name == "gradient" for f in functions for s in f.body.walk())
+
+
+def _verify(program: Program, gradients: bool = True) -> None:
+    from charl.core.verifier import verify
+
+    verify(program, gradients=gradients)

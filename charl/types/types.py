@@ -242,13 +242,13 @@ def substitute(type: Type, values: Mapping[Symbol, Dim]) -> Type:
 
 def map_dims(type: Type, change: Callable[[Dim], Dim]) -> Type:
     """The type with every dim in it changed."""
+    if isinstance(type, Tensor):  # most types are
+        return Tensor(type.dtype, tuple([change(d) for d in type.shape])) if type.shape else type
     again: Callable[[Type], Type] = lambda t: map_dims(t, change)  # noqa: E731
     arguments: Callable[[Sequence[Type | Dim]], tuple[Type | Dim, ...]] = lambda many: tuple(  # noqa: E731
         again(a) if isinstance(a, Type) else change(a) for a in many
     )
     match type:
-        case Tensor(dtype, shape):
-            return Tensor(dtype, tuple(change(d) for d in shape)) if shape else type
         case GenericTensor(dtype, shape):
             return GenericTensor(dtype, tuple(change(d) for d in shape))
         case List(element):
