@@ -32,7 +32,6 @@ from charl.check import (  # noqa: F401  registers the rules of every kind of no
     statements,
     tree,
 )
-from charl.check.advice import advice
 from charl.check.builtins import BUILTINS
 from charl.check.declarations import Enum, Function, Module, Struct
 from charl.check.dispatch import check_expr, check_statement
@@ -74,11 +73,10 @@ def check_program(
         if isinstance(item, ast.Test)
     ]
     finish_session(session)
-    all_chunks = [main, *(chunk for _, chunk in chunks)]
     return tree.CheckedProgram(
         main,
         tuple(chunks if tests else ()),
-        tuple(in_order([*warnings(session), *advice(session, module, all_chunks)])),
+        tuple(warnings(session)),
         session.looked_at,
         session.takes_gradients,
     )
