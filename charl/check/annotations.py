@@ -235,7 +235,12 @@ def _named_dim(scope: Scope, name: str, span: Span) -> Dim:
             f"there is no dimension named `{name}`",
             span,
             "not found in this scope",
-            helps=(f"did you mean `{near}`?",) if near else (),
+            helps=(f"did you mean `{near}`?",)
+            if near
+            else (
+                f"a struct or model lists its sizes behind its name: `struct Point[{name}] {{ }}`",
+                "`?` is a size that only the run knows",
+            ),
         )
     else:
         scope.frame.error(

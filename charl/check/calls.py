@@ -24,7 +24,7 @@ from charl.check.declarations import (
     Variant,
 )
 from charl.check.dispatch import Checked, check_expr, expression
-from charl.check.elsewhere import help_for
+from charl.check.elsewhere import help_for_member
 from charl.check.enums import make_variant, variant_of
 from charl.check.extremes import OF_TWO, extreme_of_several
 from charl.check.frame import Frame
@@ -194,7 +194,7 @@ def _no_member(frame: Frame, kind: Type, callee: ast.Field) -> tree.Expr:
         members = [*kind.declaration.field_names, *kind.declaration.methods]
     elif isinstance(kind, types.Enum):
         members = list(kind.declaration.methods)
-    helps = help_for(name)
+    helps = help_for_member(name)
     near = nearest(name, members if helps else [*members, *frame.visible_names()])
     return frame.error(
         "E0230",

@@ -6,10 +6,22 @@ known is spelt like it.
 
 from __future__ import annotations
 
-# The name of a function, method or value elsewhere -> help.
-NAMES = {
+# A word for a value elsewhere -> help.
+VALUES = {
     "True": "write `true`",
     "False": "write `false`",
+}
+
+# A member of arrays elsewhere, with or without a call -> help.
+MEMBERS = {
+    "T": "write `transpose(x)`",
+    "t": "write `transpose(x)`",
+    "ndim": "write `len(shape(x))`",
+    "numel": "`len(reshape(x, [-1]))` is the number of elements",
+}
+
+# The name of a function or method elsewhere -> help.
+FUNCTIONS = {
     "range": "write `0..n`, or `a..b step k`; `range_list` and `arange` make values",
     "zip": "it stands in the head of a loop: `for (a, b) in zip(xs, ys) { }`; or `map(f, xs, ys)`",
     "enumerate": "it stands in the head of a loop: `for (i, x) in enumerate(xs) { }`",
@@ -56,10 +68,6 @@ NAMES = {
     "manual_seed": "write `seed(n)`",
     "view": "write `reshape(x, [rows, -1])`",
     "ravel": "write `reshape(x, [-1])`",
-    "T": "write `transpose(x)`",
-    "t": "write `transpose(x)`",
-    "ndim": "write `len(shape(x))`",
-    "numel": "`len(reshape(x, [-1]))` is the number of elements",
     "permute": "write `transpose(x, [1, 0, 2])`",
     "swapaxes": "write `transpose(x, [1, 0, 2])`",
     "squeeze": "`reshape(x, [...])` drops axes of size 1",
@@ -147,7 +155,13 @@ ARGUMENTS = {
 }
 
 
-def help_for(name: str) -> tuple[str, ...]:
+def help_for_name(name: str, called: bool) -> tuple[str, ...]:
     """What stands here for a name that is known elsewhere; nothing for any other."""
-    found = NAMES.get(name) or MODULES.get(name)
+    found = VALUES.get(name) or MODULES.get(name) or (FUNCTIONS.get(name) if called else None)
+    return () if found is None else (found,)
+
+
+def help_for_member(name: str) -> tuple[str, ...]:
+    """The same for what is written behind a point."""
+    found = MEMBERS.get(name) or FUNCTIONS.get(name)
     return () if found is None else (found,)

@@ -8,7 +8,7 @@ from charl.check import tree
 from charl.check.declarations import (
     Module,
 )
-from charl.check.elsewhere import help_for
+from charl.check.elsewhere import help_for_name
 from charl.check.frame import Frame
 from charl.check.infer import resolve
 from charl.check.modules import member, module_with
@@ -50,7 +50,7 @@ def unknown_name(
             node.span,
             secondary=(Label(later, "it gets its value here"),),
         )
-    helps += _meant(frame, node.name)
+    helps += _meant(frame, node.name, what == "function")
     if _divides(node.span):
         helps += ("if this was meant as a comment, put two spaces before `//`",)
     return frame.error(
@@ -62,13 +62,13 @@ def unknown_name(
     )
 
 
-def _meant(frame: Frame, name: str) -> tuple[str, ...]:
+def _meant(frame: Frame, name: str, called: bool) -> tuple[str, ...]:
     """What was probably meant by a name that is not there."""
     own = frame.look_up("self")
     kind = resolve(own.type) if isinstance(own, tree.Variable) else None
     if isinstance(kind, Struct | Enum) and name in kind.declaration.methods:
         return (f"it is a method: write `self.{name}(...)`",)
-    elsewhere = help_for(name)
+    elsewhere = help_for_name(name, called)
     if elsewhere:
         return elsewhere
     near = nearest(name, frame.visible_names())

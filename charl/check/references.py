@@ -19,7 +19,7 @@ from charl.check.declarations import (
     Variant,
 )
 from charl.check.dispatch import check_expr, expression
-from charl.check.elsewhere import help_for
+from charl.check.elsewhere import help_for_member
 from charl.check.enums import make_variant, variant_function, variant_of
 from charl.check.frame import Frame
 from charl.check.infer import resolve
@@ -194,7 +194,7 @@ def _no_field(frame: Frame, kind: Type, node: ast.Field) -> tree.Expr:
                 helps=(f"write `{node.span.text}()`",),
             )
     near = nearest(name, names)
-    helps: tuple[str, ...] = (f"did you mean `{near}`?",) if near else help_for(name)
+    helps: tuple[str, ...] = (f"did you mean `{near}`?",) if near else help_for_member(name)
     if isinstance(kind, types.Tuple):
         helps = ("the items of a tuple are `.0`, `.1` and so on; `let (a, b) = t` takes it apart",)
     elif not helps and names:

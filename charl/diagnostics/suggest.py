@@ -34,8 +34,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
                 edit_distance(folded, candidate.casefold()),
                 edit_distance(name, candidate),  # `adam` rather than `Adam` for `adm`
             )
-        # A name of one or two letters is not near every other such name.
-        if rank[0] == 1 and rank[1] >= max(len(name), len(candidate)):
+        # A name of one letter is near to no other, one of two not to every other such name.
+        if rank[0] == 1 and (len(name) == 1 or rank[1] >= max(len(name), len(candidate))):
             continue
         if rank < best_rank:
             best, best_rank = candidate, rank

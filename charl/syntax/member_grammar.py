@@ -152,6 +152,8 @@ class MemberGrammar(FunctionGrammar):
         type_expr = default = None
         if self.maybe(":"):
             type_expr = self.parse_type()
+            if self.token.kind == "(" and not self.at_line_end:
+                raise self.fail_called_type(type_expr, model)
         elif not (model and self.token.kind == "="):
             if self.token.kind in ("(", ".", "[") and not self.at_line_end:
                 raise self.fail_no_member(name.span, model)
@@ -159,6 +161,19 @@ class MemberGrammar(FunctionGrammar):
         if self.maybe("="):
             default = self.parse_expression()
         return ast.FieldDeclaration(self.span(start), name, type_expr, default, doc)
+
+    def fail_called_type(self, type_expr: ast.TypeExpr, model: bool) -> Failure:
+        """`layer: Dense(4, 8)`."""
+        sizes = "a type's sizes stand in brackets, such as `Dense[4, 8]`"
+        return self.fail(
+            error(
+                "E0119",
+                "a type is not called",
+                self.token_span(self.token),
+                f"`{type_expr.span.text}` is read as a type",
+                helps=(f"{sizes}; a value is given by `name = dense(4, 8)`" if model else sizes,),
+            )
+        )
 
     def fail_no_member(self, place: Span, model: bool) -> Failure:
         members = "fields, methods, `layers` and `init`" if model else "fields and methods"

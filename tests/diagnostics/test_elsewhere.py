@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from charl.check.elsewhere import ARGUMENTS, MODULES, NAMES
+from charl.check.elsewhere import ARGUMENTS, FUNCTIONS, MEMBERS, MODULES, VALUES
 from charl.tools.session import Session
 
+NAMES = VALUES | MEMBERS | FUNCTIONS
 VISIBLE = frozenset(Session().names())
 STAND_INS = {"f", "x"}
 

@@ -30,20 +30,23 @@ def shown(value: tree.Expr) -> tree.Expr:
 def _print(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     parts: list[tree.Expr] = []
     end = "\n"
+    sound = True
     for argument in node.arguments:
         value = check_expr(frame, argument.value)
         if argument.name is not None:
             fixed = known(value)
             if argument.name.name != "end" or not isinstance(fixed, str):
                 unknown_argument(frame, "print", argument.name, ["end"])
-                return broken(node)
-            end = fixed
+                sound = False
+            else:
+                end = fixed
             continue
-        if resolve(value.type) == BROKEN:
-            return value
+        sound = sound and resolve(value.type) != BROKEN
         if parts:
             parts.append(tree.Constant(node.span, STRING, " "))
         parts.append(shown(value))
+    if not sound:
+        return broken(node)
     text: tree.Expr = parts[0] if parts else tree.Constant(node.span, STRING, "")
     for part in parts[1:]:
         text = apply_op(frame, REGISTRY["string_concat"], [text, part], {}, node.span)
