@@ -166,6 +166,7 @@ def _step(frame: Frame, node: ast.Range) -> int | None:
         "E0322",
         "the step of a slice must be a known number other than 0",
         node.step.span,
+        helps=("other steps: a loop, or an index tensor such as `x[start + step * arange(n)]`",),
     )
     return None
 

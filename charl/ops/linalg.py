@@ -16,7 +16,7 @@ import numpy as np
 
 from charl.core.builder import Builder
 from charl.core.ir import Statement, Value
-from charl.core.op import Fault, Kind, Parameter, RuleContext, Sample
+from charl.core.op import Fault, Kind, Parameter, Rule, RuleContext, Sample
 from charl.ops.contract import swapped, widened
 from charl.ops.declare import Cotangents, plain, rank, shape_of, tensor, value_of, with_shape, zero
 from charl.ops.samples import Array, draw, edge, sample, transposed
@@ -88,20 +88,24 @@ def symmetric(b: Builder, x: Value) -> Value:
 # --- solve ---------------------------------------------------------------------------------------
 
 
-def _solve_rule(
-    ctx: RuleContext, operands: Sequence[Typed], attributes: Attributes
-) -> tuple[Type, ...]:
+def _rule_of(name: str) -> Rule:
     """b is a matrix of right sides, or has one axis less and is one right side."""
-    a, b = operands
-    n = check_square(ctx, "solve", a)
-    if rank(b) not in (rank(a), rank(a) - 1):
-        ctx.fail("the right side of `solve` is a matrix or a vector for every matrix", (0, 1))
-    lead = rank(a) - 2
-    why = "the right side of `solve` must have as many rows as the matrix"
-    ctx.equal(n, shape_of(b)[lead], why, (0, 1))
-    for m, k in zip(shape_of(a)[:lead], shape_of(b)[:lead]):
-        ctx.equal(m, k, "stacks of matrices must have equal leading sizes", (0, 1))
-    return (tensor(b),)
+
+    def rule(
+        ctx: RuleContext, operands: Sequence[Typed], attributes: Attributes
+    ) -> tuple[Type, ...]:
+        a, b = operands
+        n = check_square(ctx, name, a)
+        if rank(b) not in (rank(a), rank(a) - 1):
+            ctx.fail(f"the right side of `{name}` is a matrix or a vector for every matrix", (0, 1))
+        lead = rank(a) - 2
+        why = f"the right side of `{name}` must have as many rows as the matrix"
+        ctx.equal(n, shape_of(b)[lead], why, (0, 1))
+        for m, k in zip(shape_of(a)[:lead], shape_of(b)[:lead]):
+            ctx.equal(m, k, "stacks of matrices must have equal leading sizes", (0, 1))
+        return (tensor(b),)
+
+    return rule
 
 
 def _solve(a: Array, b: Array) -> Array:
@@ -149,7 +153,7 @@ plain(
     "solve",
     "x with a x = b, for b[..., n, k] or b[..., n]; a singular matrix is an error.",
     (MATRIX, Parameter("b", dtype="T:float")),
-    _solve_rule,
+    _rule_of("solve"),
     _solve,
     gradient=_solve_gradient,
     samples=_solve_samples,
@@ -159,26 +163,13 @@ plain(
 # --- triangular_solve ----------------------------------------------------------------------------
 
 
-def _triangular_rule(
-    ctx: RuleContext, operands: Sequence[Typed], attributes: Attributes
-) -> tuple[Type, ...]:
-    a, b = operands
-    n = check_square(ctx, "triangular_solve", a)
-    if rank(b) != rank(a):
-        ctx.fail("the right side of `triangular_solve` is a matrix for every matrix", (0, 1))
-    why = "the right side of `triangular_solve` must have as many rows as the matrix"
-    ctx.equal(n, shape_of(b)[-2], why, (0, 1))
-    for m, k in zip(shape_of(a)[:-2], shape_of(b)[:-2]):
-        ctx.equal(m, k, "stacks of matrices must have equal leading sizes", (0, 1))
-    return (tensor(b),)
-
-
 PANEL = 32  # rows solved one by one before a matrix product takes over
 
 
 def _triangular(a: Array, b: Array, lower: bool = True, transposed: bool = False) -> Array:
     """Substitution: row by row inside a panel, a matrix product between panels."""
-    matrix, x = widened(a), widened(b).copy()
+    vector = b.ndim < a.ndim
+    matrix, x = widened(a), widened(b[..., None] if vector else b).copy()
     if not np.all(np.diagonal(matrix, 0, -2, -1)):
         raise singular("triangular_solve", "there is a zero on the diagonal")
     if transposed:
@@ -194,7 +185,8 @@ def _triangular(a: Array, b: Array, lower: bool = True, transposed: bool = False
         rest = slice(rows.stop, n) if forward else slice(0, panel)
         solved = slice(panel, rows.stop)
         x[..., rest, :] -= matrix[..., rest, solved] @ x[..., solved, :]
-    return x.astype(b.dtype, copy=False)
+    found: Array = (x[..., 0] if vector else x).astype(b.dtype, copy=False)
+    return found
 
 
 def _triangular_gradient(
@@ -207,7 +199,8 @@ def _triangular_gradient(
     transposed: bool = False,
 ) -> Cotangents:
     dc = b("triangular_solve", a, dx, lower=lower, transposed=not transposed)
-    product = outer(b, x, dc, False) if transposed else outer(b, dc, x, False)
+    vector = rank(c) < rank(a)
+    product = outer(b, x, dc, vector) if transposed else outer(b, dc, x, vector)
     return triangle(b, b("neg", product), lower), dc
 
 
@@ -217,6 +210,8 @@ def _triangular_samples() -> Sequence[Sample]:
     return (
         *(sample(a, draw(3, 2), **o) for o in options),
         sample(t, draw(3, 1), lower=True, transposed=False),
+        sample(a, draw(3), lower=False, transposed=True),
+        sample(stack, draw(2, 3), lower=True, transposed=False),
         sample(stack, draw(2, 3, 4), lower=False, transposed=True),
         sample(a[:1, :1], draw(1, 1), lower=True, transposed=False),
         sample(a, draw(3, 0), lower=True, transposed=False),
@@ -228,15 +223,15 @@ def _triangular_samples() -> Sequence[Sample]:
 
 plain(
     "triangular_solve",
-    "x with a x = b (a^T x = b when `transposed`), reading only the lower (upper) triangle of a. "
-    "A zero on the diagonal is an error.",
+    "x with a x = b (a^T x = b when `transposed`), for b[..., n, k] or b[..., n], reading only the "
+    "lower (upper) triangle of a. A zero on the diagonal is an error.",
     (
         MATRIX,
         Parameter("b", dtype="T:float"),
         Parameter("lower", Kind.BOOLEAN, default=True),
         Parameter("transposed", Kind.BOOLEAN, default=False),
     ),
-    _triangular_rule,
+    _rule_of("triangular_solve"),
     _triangular,
     gradient=_triangular_gradient,
     samples=_triangular_samples,
