@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
 from charl.diagnostics.suggest import nearest
@@ -32,6 +32,8 @@ LARGEST_SOURCE = 1 << 28
 
 # Called with a stage's name and the seconds it took.
 Clock = Callable[[str, float], None]
+# What runs a program: compiled, or walked by the reference.
+Backend = Literal["native", "interpreter"]
 
 
 def read_source(path: str) -> Source:
@@ -176,15 +178,21 @@ def run(
     *,
     arguments: Sequence[str] = (),
     progress: Callable[[], Bar] | None = None,
+    backend: Backend = "interpreter",
 ) -> None:
     """Runs a program; `progress` makes the bars of its loops, which are silent without it.
 
     Raises CharlError for a run-time error, KeyboardInterrupt for Ctrl-C.
     """
-    from charl.interp.run import run_program
-
     with world(arguments, progress):
-        run_program(program, output=output)
+        if backend == "native":
+            from charl.runtime.run import run_program as run_native
+
+            run_native(program, output=output)
+        else:
+            from charl.interp.run import run_program
+
+            run_program(program, output=output)
 
 
 @contextmanager

@@ -96,7 +96,9 @@ def _case(page: Path, title: str, blocks: list[Fence]) -> Case:
     return Case(page, title, programs[0], files, output, failure)
 
 
-def run_program(text: str, name: str = "case.ch") -> Outcome:
+def run_program(
+    text: str, name: str = "case.ch", backend: driver.Backend = "interpreter"
+) -> Outcome:
     """What a program prints, and the diagnostics it ends with, as a piped terminal shows them."""
     output = io.StringIO()
     warnings = ""
@@ -105,7 +107,7 @@ def run_program(text: str, name: str = "case.ch") -> Outcome:
         if checked.warnings:
             warnings = render(checked.warnings, colour=False) + "\n"
         with contextlib.redirect_stdout(output):
-            driver.run(driver.compile_checked(checked), output)
+            driver.run(driver.compile_checked(checked), output, backend=backend)
     except CharlError as problem:
         shown = steady(render(problem.diagnostics, colour=False) + "\n")
         return Outcome(output.getvalue(), warnings + shown)

@@ -11,7 +11,7 @@ is what the user sees.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -29,16 +29,23 @@ TOO_LARGE = ("array is too big", "Maximum allowed dimension exceeded")
 
 @record
 class Place:
-    """A frame of a compiled function and the statement it had reached."""
+    """A call under way and the statement it has reached. `function` is the name to show; a `part`
+    was cut out of another function and is no call of its own. `operands` gives the values that
+    the statement had, where they can still be had."""
 
-    unit: Unit
+    function: str
     statement: Statement | None
-    frame: FrameType
+    part: bool = False
+    operands: Callable[[Statement], tuple[Any, ...]] | None = None
 
 
 def diagnose(problem: BaseException, machine: Machine) -> CharlError | None:
     """The user's error behind an exception; None when it is a fault of the compiler."""
-    places = list(_places(problem.__traceback__, machine))
+    return diagnosed(problem, list(_places(problem.__traceback__, machine)))
+
+
+def diagnosed(problem: BaseException, places: list[Place]) -> CharlError | None:
+    """The same, where the calls under way, outermost first, are known otherwise."""
     found = _diagnostics(problem, places)
     return CharlError(*(d.seen_by_user() for d in found)) if found else None
 
@@ -61,7 +68,7 @@ def _diagnostics(problem: BaseException, places: list[Place]) -> list[Diagnostic
 
 def place_of(problem: BaseException, machine: Machine) -> Span | None:
     """Where the program was when an exception (Ctrl-C) reached it."""
-    return _span(list(_places(problem.__traceback__, machine)))
+    return span_of(list(_places(problem.__traceback__, machine)))
 
 
 def _places(traceback: TracebackType | None, machine: Machine) -> Iterator[Place]:
@@ -69,12 +76,20 @@ def _places(traceback: TracebackType | None, machine: Machine) -> Iterator[Place
     while traceback is not None:
         unit = machine.units.get(traceback.tb_frame.f_code.co_filename)
         if unit is not None:
-            statement = unit.statement(traceback.tb_lineno)
-            yield Place(unit, statement, traceback.tb_frame)
+            yield _place(unit, traceback.tb_frame, traceback.tb_lineno)
         traceback = traceback.tb_next
 
 
-def _span(places: list[Place]) -> Span | None:
+def _place(unit: Unit, frame: FrameType, line: int) -> Place:
+    function = unit.function
+
+    def operands(statement: Statement) -> tuple[Any, ...]:
+        return unit.values(statement, frame.f_locals)
+
+    return Place(function.shown or function.name, unit.statement(line), unit.part, operands)
+
+
+def span_of(places: list[Place]) -> Span | None:
     """The innermost place; a function that is just being entered is at its call."""
     for place in reversed(places):
         if place.statement is not None and place.statement.span is not None:
@@ -93,14 +108,14 @@ def _stack(places: list[Place]) -> tuple[Frame, ...]:
             frames.append(Frame(callee, span))
         if not in_part:
             frames += calls_of(span)
-        in_part = place.unit.part
-        callee = "" if in_part else place.unit.function.shown or place.unit.function.name
+        in_part = place.part
+        callee = "" if in_part else place.function
     return tuple(frames)
 
 
 def _placed(diagnostic: Diagnostic, places: list[Place]) -> Diagnostic:
     """The diagnostic at the statement that raised it, unless it says a place itself."""
-    span = _span(places)
+    span = span_of(places)
     if diagnostic.primary is not None or span is None:
         return diagnostic
     return replace(diagnostic, primary=Label(span))
@@ -112,7 +127,7 @@ def _with_stack(diagnostic: Diagnostic, places: list[Place]) -> Diagnostic:
 
 def _fault(fault: Fault, places: list[Place]) -> Diagnostic:
     diagnostic = error(
-        fault.code, fault.message, _span(places), helps=fault.helps, notes=fault.notes
+        fault.code, fault.message, span_of(places), helps=fault.helps, notes=fault.notes
     )
     return _with_stack(diagnostic, places)
 
@@ -122,9 +137,9 @@ def _replayed(places: list[Place]) -> Fault | None:
     if not places or places[-1].statement is None:
         return None
     place, statement = places[-1], places[-1].statement
-    if statement.op.evaluate is None:
+    if statement.op.evaluate is None or place.operands is None:
         return None
-    operands = place.unit.values(statement, place.frame.f_locals)
+    operands = place.operands(statement)
     kinds = [operand.type for operand in statement.operands]
     try:
         statement.op.bind(kinds, statement.attributes)(*operands)
@@ -140,7 +155,7 @@ def _too_deep(places: list[Place]) -> Diagnostic:
     diagnostic = error(
         "E0507",
         "the recursion is too deep",
-        _span(places),
+        span_of(places),
         helps=("does every path of the function reach a case that does not call it again?",),
         notes=(f"{len(places):,} calls were under way",),
     )
@@ -156,7 +171,7 @@ def _out_of_memory(problem: MemoryError, places: list[Place]) -> Diagnostic:
             size *= n
         sizes = ", ".join(map(str, shape))
         message = f"out of memory: a {dtype}[{sizes}] takes {readable(size)}"
-    diagnostic = error("E0508", message, _span(places))
+    diagnostic = error("E0508", message, span_of(places))
     return _with_stack(diagnostic, places)
 
 

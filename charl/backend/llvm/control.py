@@ -1,0 +1,315 @@
+"""Control flow: branches, loops, calls, and the checks that stop a program.
+
+Loops look now and then whether the user has pressed Ctrl-C: at every turn where a turn is long, and
+every few thousand turns of a loop that only computes with scalars, so that LLVM sees a plain loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from charl.backend.llvm.functions import (
+    UNLIKELY,
+    FunctionWriter,
+    constant_literal,
+    counted,
+    return_type,
+    writer,
+)
+from charl.backend.llvm.layout import Held, held_in, is_scalar, register_types, registers
+from charl.core.ir import Block, Statement, Value
+from charl.types.types import Tensor
+
+# The turns of a plain loop between two looks.
+PLAIN_TURNS = 1 << 16
+
+
+@writer("constant")
+def _constant(w: FunctionWriter, s: Statement) -> None:
+    (result,) = s.results
+    value, type = s.attributes["value"], result.type
+    if is_scalar(type):
+        w.bind(result, Held(constant_literal(value, type)))
+    elif isinstance(type, Tensor):
+        w.bind(result, Held(w.module.constant(value, type), tuple(str(n) for n in type.shape)))
+    else:
+        w.bind(result, Held(w.text.let(f"load ptr, ptr {w.module.text_constant(value)}")))
+
+
+@writer("undefined")
+def _undefined(w: FunctionWriter, s: Statement) -> None:
+    (result,) = s.results
+    if is_scalar(result.type):
+        w.bind(result, Held("zeroinitializer"))
+        return
+    sizes: tuple[str, ...] = ()
+    if isinstance(result.type, Tensor):
+        sizes = tuple(str(n) if isinstance(n, int) else "0" for n in result.type.shape)
+    w.bind(result, Held(w.module.nothing, sizes))
+
+
+@writer("if")
+def _if(w: FunctionWriter, s: Statement) -> None:
+    labels = [w.text.label("then"), w.text.label("else")]
+    after = w.text.label("after")
+    w.text.branch(w.of(s.operands[0]), *labels)
+    ends: list[tuple[list[str], str]] = []
+    for label, block in zip(labels, s.blocks):
+        w.text.place(label)
+        symbols = w.scope()
+        w.block(block)
+        if w.text.reached:
+            names = block_registers(w, block, s.results)
+            ends.append((names, w.text.here))
+            w.text.jump(after)
+        w.restore(symbols)
+    if not ends:
+        w.text.reached = False
+        return
+    w.text.place(after)
+    kinds = [register_types(v.type) for v in s.results]
+    place = 0
+    for value, types in zip(s.results, kinds):
+        names = []
+        for type in types:
+            names.append(w.text.phi(type, [(found[place], label) for found, label in ends]))
+            place += 1
+        w.bind(value, held_in(names, value.type))
+
+
+def block_registers(w: FunctionWriter, block: Block, like: Sequence[Value]) -> list[str]:
+    """The registers of what a block yields, laid out as the types of `like` demand: a size that is
+    constant in the block may not be one to the whole."""
+    found: list[str] = []
+    for (held, _), value in zip(w.results_of(block), like):
+        found += registers(held, value.type)
+    return found
+
+
+# --- Loops ---------------------------------------------------------------------------------------
+
+
+@writer("for")
+def _for(w: FunctionWriter, s: Statement) -> None:
+    """Turns are counted from 0, so that the loop ends whatever its step is."""
+    low, high, step = (w.of(v) for v in s.operands[:3])
+    (body,) = s.blocks
+    if step == "1":
+        start, stop = low, high
+    else:
+        start, stop = "0", turns(w, low, high, step)
+    first = initial(w, s.operands[3:], body.parameters[1:])
+    plain = is_plain(body)
+    head, inner, end = (w.text.label(x) for x in ("for", "turn", "for.end"))
+    before = w.text.here
+    w.text.place(head)
+    index, index_gap = w.text.open_phi("i64")
+    carried = Carried(w, body.parameters[1:])
+    goes_on = w.text.let(f"icmp slt i64 {index}, {stop}")
+    w.text.branch(goes_on, inner, end)
+    if plain:
+        # `head` begins a stretch of turns, `inner` a turn.
+        w.text.place(inner)
+        beyond = w.text.let(f"sub i64 {stop}, {index}")
+        few = w.text.let(f"icmp slt i64 {beyond}, {PLAIN_TURNS}")
+        count = w.text.let(f"select i1 {few}, i64 {beyond}, i64 {PLAIN_TURNS}")
+        pause = w.text.let(f"add nsw i64 {index}, {count}")
+        stretch, turn = w.text.here, w.text.label("turn")
+        w.text.place(turn)
+        place, place_gap = w.text.open_phi("i64")
+        within = Carried(w, body.parameters[1:])
+    else:
+        w.text.place(inner)
+        poll(w)
+        place, within = index, carried
+    symbols = w.scope()
+    counter = body.parameters[0]
+    if step == "1":
+        w.bind(counter, Held(place))
+    else:
+        gone = w.text.let(f"mul i64 {place}, {step}")
+        w.bind(counter, Held(w.text.let(f"add i64 {low}, {gone}")))
+    within.bind()
+    w.block(body)
+    names = block_registers(w, body, body.parameters[1:]) if w.text.reached else []
+    w.restore(symbols)
+    if plain:
+        following = w.text.let(f"add nsw i64 {place}, 1")
+        more = w.text.let(f"icmp slt i64 {following}, {pause}")
+        latch = w.text.here
+        pausing = w.text.label("pause")
+        w.text.branch(more, turn, pausing)
+        w.text.fill(place_gap, [(index, stretch), (following, latch)])
+        within.fill([(carried.names, stretch), (names, latch)])
+        w.text.place(pausing)
+        poll(w)
+        edge = w.text.here
+        w.text.jump(head)
+        w.text.fill(index_gap, [(start, before), (following, edge)])
+        carried.fill([(first, before), (names, edge)])
+    else:
+        incoming = [(start, before)]
+        values = [(first, before)]
+        if w.text.reached:
+            following = w.text.let(f"add nsw i64 {index}, 1")
+            edge = w.text.here
+            w.text.jump(head)
+            incoming.append((following, edge))
+            values.append((names, edge))
+        w.text.fill(index_gap, incoming)
+        carried.fill(values)
+    w.text.place(end)
+    carried.give(s.results)
+
+
+class Carried:
+    """The phis of what a loop carries."""
+
+    def __init__(self, w: FunctionWriter, parameters: Sequence[Value]) -> None:
+        self.w, self.parameters = w, parameters
+        self.names: list[str] = []
+        self.gaps: list[int] = []
+        for value in parameters:
+            for type in register_types(value.type):
+                name, gap = w.text.open_phi(type)
+                self.names.append(name)
+                self.gaps.append(gap)
+
+    def bind(self) -> None:
+        self.give(self.parameters)
+
+    def give(self, values: Sequence[Value]) -> None:
+        """These values are what is carried now."""
+        names = iter(self.names)
+        for value, parameter in zip(values, self.parameters):
+            types = register_types(parameter.type)
+            self.w.bind(value, held_in([next(names) for _ in types], parameter.type))
+
+    def fill(self, incoming: Sequence[tuple[Sequence[str], str]]) -> None:
+        for position, gap in enumerate(self.gaps):
+            self.w.text.fill(gap, [(names[position], label) for names, label in incoming])
+
+
+def initial(w: FunctionWriter, operands: Sequence[Value], parameters: Sequence[Value]) -> list[str]:
+    """The registers of a loop's initial values, which it owns."""
+    found: list[str] = []
+    for value, parameter in zip(operands, parameters):
+        if counted(value):
+            w.take(value)
+        found += registers(w.held[value], parameter.type)
+    return found
+
+
+def turns(w: FunctionWriter, low: str, high: str, step: str) -> str:
+    """How often a loop turns: (high - low) / step, rounded up, and not below zero."""
+    call = w.declare("charl_turns", "i64", ["i64", "i64", "i64"])
+    return w.text.let(f"call i64 {call}(i64 {low}, i64 {high}, i64 {step})")
+
+
+def is_plain(body: Block) -> bool:
+    """Whether a turn is short and cannot do more than compute with scalars."""
+    for statement in body.walk():
+        if statement.op.name in ("for", "while", "call", "custom_call", "scan"):
+            return False
+        if any(not is_scalar(v.type) for v in statement.results):
+            return False
+    return True
+
+
+def poll(w: FunctionWriter) -> None:
+    """Stops the program when the user has asked for it."""
+    flag = w.text.let("load volatile i32, ptr @charl_interrupted")
+    asked = w.text.let(f"icmp ne i32 {flag}, 0")
+    stop, go_on = w.text.label("interrupted"), w.text.label("fine")
+    w.text.branch(asked, stop, go_on, UNLIKELY)
+    late = w.text.apart(stop)
+    assert w.statement is not None
+    site = w.module.site(w.statement, w.function)
+    late.put(f"call void @charl_fault(i64 {site}, ptr null, i64 0)")
+    w.fail(late, "2")
+    w.late.append(late)
+    w.text.place(go_on)
+
+
+@writer("while")
+def _while(w: FunctionWriter, s: Statement) -> None:
+    condition, body = s.blocks
+    first = initial(w, s.operands, body.parameters)
+    head, inner, end = (w.text.label(x) for x in ("while", "turn", "while.end"))
+    before = w.text.here
+    w.text.place(head)
+    carried = Carried(w, body.parameters)
+    poll(w)
+    symbols = w.scope()
+    carried.give(condition.parameters)
+    w.block(condition)
+    if not w.text.reached:
+        carried.fill([(first, before)])
+        return
+    goes_on = w.of(condition.results[0])
+    w.restore(symbols)
+    w.text.branch(goes_on, inner, end)
+    w.text.place(inner)
+    carried.bind()
+    w.block(body)
+    incoming = [(first, before)]
+    if w.text.reached:
+        names = block_registers(w, body, body.parameters)
+        incoming.append((names, w.text.here))
+        w.text.jump(head)
+    w.restore(symbols)
+    carried.fill(incoming)
+    w.text.place(end)
+    carried.give(s.results)
+
+
+# --- Calls ---------------------------------------------------------------------------------------
+
+
+@writer("call", "custom_call")
+def _call(w: FunctionWriter, s: Statement) -> None:
+    function = w.module.program.functions[s.attributes["function"]]
+    given: list[str] = []
+    for value, parameter in zip(s.operands, function.body.parameters):
+        if counted(value):
+            w.take(value)
+        kinds = register_types(parameter.type)
+        given += [f"{k} {r}" for k, r in zip(kinds, registers(w.held[value], parameter.type))]
+    type = return_type(function)
+    result = w.text.let(f"call {type} {w.module.symbol(function.name)}({', '.join(given)})")
+    if type == "i32":
+        w.hand_on(result, trace=True)
+        return
+    w.hand_on(w.text.let(f"extractvalue {type} {result}, 0"), trace=True)
+    place = 1
+    for value, like in zip(s.results, function.body.results):
+        names = []
+        for _ in register_types(like.type):
+            names.append(w.text.let(f"extractvalue {type} {result}, {place}"))
+            place += 1
+        w.bind(value, held_in(names, like.type))
+
+
+# --- Checks --------------------------------------------------------------------------------------
+
+
+@writer("check")
+def _check(w: FunctionWriter, s: Statement) -> None:
+    w.fail_if(w.text.let(f"xor i1 {w.of(s.operands[0])}, true"))
+
+
+@writer("fail")
+def _fail(w: FunctionWriter, s: Statement) -> None:
+    w.text.jump(w.failure())
+
+
+@writer("ensure_shape")
+def _ensure_shape(w: FunctionWriter, s: Statement) -> None:
+    tensor, *sizes = s.operands
+    held = w.held[tensor]
+    for found, wanted in zip(held.sizes, sizes):
+        if found != w.of(wanted):
+            w.fail_if(w.text.let(f"icmp ne i64 {found}, {w.of(wanted)}"))
+    (result,) = s.results
+    pointer = w.take(tensor)
+    w.bind(result, Held(pointer, tuple(w.of(n) for n in sizes)))

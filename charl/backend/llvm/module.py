@@ -1,0 +1,151 @@
+"""A whole program as one LLVM module, and what the host must know to run it.
+
+Every place that may stop the program, or asks the host for something, has a number, its `Site`.
+Constants that are tensors lie in the module, with a header in front of them like any other tensor;
+their count of references is so high that nobody ever frees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from charl.backend.llvm.layout import dtype_of
+from charl.backend.llvm.text import memory_type
+from charl.core.effects import recursive_functions
+from charl.core.ir import Function, Program, Statement
+from charl.records import record
+from charl.types import dtypes
+from charl.types.dtypes import DType
+from charl.types.types import Tensor
+
+# Of a value that is never freed.
+IMMORTAL = 1 << 60
+
+
+@record(eq=False)
+class Site:
+    """A place of the program: the function, and the statement where there is one."""
+
+    function: Function
+    statement: Statement | None
+
+
+PRELUDE = f"""
+@charl_stack_limit = external global ptr
+@charl_interrupted = external global i32
+@charl.nothing = internal global [9 x i64] [i64 0, i64 0, i64 0, i64 0, i64 0, i64 0, \
+i64 {IMMORTAL}, i64 8, i64 -1], align 64
+declare i32 @charl_host(i64, i32, ptr)
+declare void @charl_fault(i64, ptr, i64) cold
+declare void @charl_trace(i64) cold
+declare void @charl_too_deep(i64) cold
+declare void @charl_no_memory(i64, i64, ptr, i64) cold
+declare ptr @charl_allocate(i64)
+declare void @charl_free(ptr)
+declare ptr @llvm.frameaddress.p0(i32)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+
+define internal void @charl.retain(ptr %p) alwaysinline {{
+  %at = getelementptr i8, ptr %p, i64 -16
+  %n = load i64, ptr %at
+  %m = add i64 %n, 1
+  store i64 %m, ptr %at
+  ret void
+}}
+
+define internal void @charl.release(ptr %p) {{
+  %at = getelementptr i8, ptr %p, i64 -16
+  %n = load i64, ptr %at
+  %m = add i64 %n, -1
+  store i64 %m, ptr %at
+  %last = icmp eq i64 %m, 0
+  br i1 %last, label %free, label %keep
+free:
+  call void @charl_free(ptr %p)
+  ret void
+keep:
+  ret void
+}}
+
+!0 = !{{!"branch_weights", i32 1, i32 4000}}
+"""
+
+
+class Module:
+    """Collects the parts of the text; `program` is what is compiled."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.sites: list[Site] = []
+        self.texts: list[str] = []
+        self._numbers: dict[object, int] = {}
+        self._symbols: dict[str, str] = {}
+        self._declared: dict[str, str] = {}
+        self._constants: list[str] = []
+        self._recursive = recursive_functions(program)
+
+    def may_recur(self, function: str) -> bool:
+        return function in self._recursive
+
+    def symbol(self, function: str) -> str:
+        """The name of a function in the module; a user's names are not LLVM's."""
+        return self._symbols.setdefault(function, f"@f{len(self._symbols)}")
+
+    def declare(self, name: str, result: str, operands: Sequence[str]) -> str:
+        self._declared.setdefault(name, f"declare {result} @{name}({', '.join(operands)})")
+        return f"@{name}"
+
+    # --- Sites ----------------------------------------------------------------------------------
+
+    def site(self, statement: Statement, function: Function) -> int:
+        return self._site(statement, Site(function, statement))
+
+    def function_site(self, function: Function) -> int:
+        return self._site(function, Site(function, None))
+
+    def _site(self, key: object, site: Site) -> int:
+        if key not in self._numbers:
+            self._numbers[key] = len(self.sites)
+            self.sites.append(site)
+        return self._numbers[key]
+
+    # --- Constants ------------------------------------------------------------------------------
+
+    def constant(self, value: Any, type: Tensor) -> str:
+        """A tensor in the module; the pointer to its elements."""
+        dtype = dtype_of(type)
+        array = np.ascontiguousarray(np.asarray(value, dtype.numpy))
+        name = f"@k{len(self._constants)}"
+        kind = f"[{max(array.size, 1)} x {memory_type(dtype)}]"
+        escaped = "".join(f"\\{b:02X}" for b in array.tobytes())
+        data = f'[{array.nbytes} x i8] c"{escaped}"' if array.size else f"{kind} zeroinitializer"
+        self._constants.append(
+            f"{name} = internal global {{ [6 x i64], i64, i64, {data.split('] ')[0]}] }} "
+            f"{{ [6 x i64] zeroinitializer, i64 {IMMORTAL}, i64 {array.nbytes}, {data} }}, align 64"
+        )
+        return f"getelementptr (i8, ptr {name}, i64 64)"
+
+    @property
+    def nothing(self) -> str:
+        """A pointer for what nobody looks at; it may be retained and released."""
+        return "getelementptr (i8, ptr @charl.nothing, i64 64)"
+
+    def dtype_number(self, dtype: DType) -> int:
+        """What the runtime calls a dtype by."""
+        return dtypes.ALL.index(dtype)
+
+    def text_constant(self, value: str) -> str:
+        """Where the pointer to a string stands, which the host makes before the program runs."""
+        if value not in self.texts:
+            self.texts.append(value)
+        return f"getelementptr (ptr, ptr @charl_texts, i64 {self.texts.index(value)})"
+
+    # --- The whole ------------------------------------------------------------------------------
+
+    def whole(self, bodies: Sequence[str]) -> str:
+        """The text of the module with these functions."""
+        texts = f"@charl_texts = global [{max(len(self.texts), 1)} x ptr] zeroinitializer"
+        return "\n".join([PRELUDE, texts, *self._constants, *self._declared.values(), *bodies])

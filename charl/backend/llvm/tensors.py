@@ -1,0 +1,329 @@
+"""Tensors in memory: making them, their elements and rows, updates in place, other shapes.
+
+Elements lie in row-major order, so a row (what is left when leading axes are indexed) is one
+stretch of bytes. An update writes into the tensor itself when nobody else holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from charl.backend.llvm.functions import UNLIKELY, FunctionWriter, writer
+from charl.backend.llvm.layout import Held, dtype_of, is_scalar, rank
+from charl.backend.llvm.scalars import scalar
+from charl.backend.llvm.text import memory_type, scalar_type
+from charl.core.ir import Statement, Value
+from charl.types.dtypes import BOOL, DType
+from charl.types.types import Tensor, Type
+
+# --- Memory --------------------------------------------------------------------------------------
+
+
+def item_bytes(dtype: DType) -> int:
+    return dtype.bits // 8
+
+
+def count(w: FunctionWriter, sizes: Sequence[str]) -> str:
+    """The number of elements; negative where there are too many to count."""
+    total = 1
+    factors = []
+    for size in sizes:
+        if size.lstrip("-").isdecimal():
+            total *= int(size)
+        else:
+            factors.append(size)
+    product = str(total)
+    for factor in factors:
+        if product == "1":
+            product = factor
+            continue
+        call = w.declare("llvm.umul.with.overflow.i64", "{ i64, i1 }", ["i64", "i64"])
+        pair = w.text.let(f"call {{ i64, i1 }} {call}(i64 {product}, i64 {factor})")
+        value = w.text.let(f"extractvalue {{ i64, i1 }} {pair}, 0")
+        over = w.text.let(f"extractvalue {{ i64, i1 }} {pair}, 1")
+        product = w.text.let(f"select i1 {over}, i64 -1, i64 {value}")
+    return product
+
+
+def bytes_of(w: FunctionWriter, dtype: DType, sizes: Sequence[str]) -> str:
+    return count(w, [*sizes, str(item_bytes(dtype))])
+
+
+def allocate(w: FunctionWriter, type: Type, sizes: Sequence[str]) -> Held:
+    """A new tensor whose elements are whatever they are."""
+    dtype = dtype_of(type)
+    pointer = w.text.let(f"call ptr @charl_allocate(i64 {bytes_of(w, dtype, sizes)})")
+    none = w.text.let(f"icmp eq ptr {pointer}, null")
+    stop, go_on = w.text.label("memory"), w.text.label("fine")
+    w.text.branch(none, stop, go_on, UNLIKELY)
+    late = w.text.apart(stop)
+    for axis, size in enumerate(sizes):
+        w.put_word(late, axis, "i64", size)
+    w.slot_words = max(w.slot_words, len(sizes))
+    assert w.statement is not None
+    site = w.module.site(w.statement, w.function)
+    kind = w.module.dtype_number(dtype)
+    late.put(f"call void @charl_no_memory(i64 {site}, i64 {kind}, ptr {w.slots}, i64 {len(sizes)})")
+    w.fail(late, "1")
+    w.late.append(late)
+    w.text.place(go_on)
+    return Held(pointer, tuple(sizes))
+
+
+def copy_bytes(w: FunctionWriter, target: str, source: str, size: str) -> None:
+    w.text.put(
+        f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)"
+    )
+
+
+def own(w: FunctionWriter, value: Value) -> Held:
+    """A tensor of the same elements that nobody else holds: the value itself when it dies here and
+    is held only once, else a copy."""
+    held = w.held[value]
+    pointer = w.take(value)
+    header = w.text.let(f"getelementptr i8, ptr {pointer}, i64 -16")
+    holders = w.text.let(f"load i64, ptr {header}")
+    shared = w.text.let(f"icmp sgt i64 {holders}, 1")
+    copying, done = w.text.label("copy"), w.text.label("own")
+    before = w.text.here
+    w.text.branch(shared, copying, done)
+    w.text.place(copying)
+    new = allocate(w, value.type, held.sizes)
+    copy_bytes(w, new.text, pointer, bytes_of(w, dtype_of(value.type), held.sizes))
+    w.release(pointer)
+    after = w.text.here
+    w.text.jump(done)
+    w.text.place(done)
+    return Held(w.text.phi("ptr", [(pointer, before), (new.text, after)]), held.sizes)
+
+
+# --- Elements and rows ---------------------------------------------------------------------------
+
+
+def load_element(w: FunctionWriter, dtype: DType, pointer: str) -> str:
+    found = w.text.let(f"load {memory_type(dtype)}, ptr {pointer}")
+    return w.text.let(f"trunc i8 {found} to i1") if dtype == BOOL else found
+
+
+def store_element(w: FunctionWriter, dtype: DType, value: str, pointer: str) -> None:
+    if dtype == BOOL:
+        value = w.text.let(f"zext i1 {value} to i8")
+    w.text.put(f"store {memory_type(dtype)} {value}, ptr {pointer}")
+
+
+def element_place(w: FunctionWriter, dtype: DType, pointer: str, offset: str) -> str:
+    return w.text.let(f"getelementptr inbounds {memory_type(dtype)}, ptr {pointer}, i64 {offset}")
+
+
+def offset_of(
+    w: FunctionWriter, sizes: Sequence[str], indices: Sequence[str], *, checked: bool
+) -> str:
+    """Where the element or row at these leading indices begins, in elements. Checked indices may be
+    negative, counting from the end, and stop the program out of bounds."""
+    offset = "0"
+    for axis, index in enumerate(indices):
+        size = sizes[axis]
+        if checked:
+            index = in_bounds(w, index, size)
+        if offset != "0":
+            offset = w.text.let(f"mul i64 {offset}, {size}")
+            offset = w.text.let(f"add i64 {offset}, {index}")
+        else:
+            offset = index
+    for size in sizes[len(indices) :]:
+        offset = offset if size == "1" else w.text.let(f"mul i64 {offset}, {size}")
+    return offset
+
+
+def in_bounds(w: FunctionWriter, index: str, size: str) -> str:
+    """The index counted from the front."""
+    if index.isdecimal():
+        found = index
+    elif index.lstrip("-").isdecimal():
+        found = w.text.let(f"add i64 {index}, {size}")
+    else:
+        negative = w.text.let(f"icmp slt i64 {index}, 0")
+        from_end = w.text.let(f"add i64 {index}, {size}")
+        found = w.text.let(f"select i1 {negative}, i64 {from_end}, i64 {index}")
+    if not (found.isdecimal() and size.isdecimal() and int(found) < int(size)):
+        w.fail_if(w.text.let(f"icmp uge i64 {found}, {size}"))
+    return found
+
+
+def row(w: FunctionWriter, type: Type, held: Held, offset: str, given: int) -> Held:
+    """The element, or a copy of the row, that begins at an offset; `given` axes were indexed."""
+    dtype = dtype_of(type)
+    place = element_place(w, dtype, held.text, offset)
+    rest = held.sizes[given:]
+    if not rest:
+        return Held(load_element(w, dtype, place))
+    new = allocate(w, type, rest)
+    copy_bytes(w, new.text, place, bytes_of(w, dtype, rest))
+    return new
+
+
+def set_row(w: FunctionWriter, type: Type, value: Held, pointer: str, offset: str) -> None:
+    """Writes an element or a row to where it begins."""
+    dtype = dtype_of(type)
+    place = element_place(w, dtype, pointer, offset)
+    if not value.sizes:
+        store_element(w, dtype, value.text, place)
+    else:
+        copy_bytes(w, place, value.text, bytes_of(w, dtype, value.sizes))
+
+
+# --- Statements ----------------------------------------------------------------------------------
+
+
+@writer("dim")
+def _dim(w: FunctionWriter, s: Statement) -> None:
+    sizes = w.held[s.operands[0]].sizes
+    w.bind(s.results[0], Held(sizes[s.attributes["axis"]]))
+
+
+@writer("index")
+def _index(w: FunctionWriter, s: Statement) -> None:
+    x, *indices = s.operands
+    if is_scalar(x.type):
+        w.bind(s.results[0], w.held[x])
+        return
+    held = w.held[x]
+    offset = offset_of(w, held.sizes, [w.of(i) for i in indices], checked=True)
+    w.bind(s.results[0], row(w, x.type, held, offset, len(indices)))
+
+
+@writer("index_update")
+def _index_update(w: FunctionWriter, s: Statement) -> None:
+    x, value, *indices = s.operands
+    if is_scalar(x.type):
+        w.bind(s.results[0], w.held[value])
+        return
+    places = [w.of(i) for i in indices]
+    offset = offset_of(w, w.held[x].sizes, places, checked=True)
+    new = own(w, x)
+    set_row(w, x.type, w.held[value], new.text, offset)
+    w.bind(s.results[0], new)
+
+
+@writer("index_add")
+def _index_add(w: FunctionWriter, s: Statement) -> None:
+    x, value, *indices = s.operands
+    if rank(value.type) or is_scalar(x.type):
+        w.host(s)
+        return
+    offset = offset_of(w, w.held[x].sizes, [w.of(i) for i in indices], checked=True)
+    new = own(w, x)
+    dtype = dtype_of(x.type)
+    place = element_place(w, dtype, new.text, offset)
+    w.checked = False  # elements of tensors wrap
+    old = load_element(w, dtype, place)
+    total = scalar(w, "add", [old, w.of(value)], [dtype, dtype], {})
+    w.checked = True
+    store_element(w, dtype, total, place)
+    w.bind(s.results[0], new)
+
+
+@writer("reshape")
+def _reshape(w: FunctionWriter, s: Statement) -> None:
+    """The same memory with other sizes."""
+    x, *sizes = s.operands
+    (result,) = s.results
+    if is_scalar(x.type):
+        new = allocate(w, result.type, [w.of(n) for n in sizes])
+        store_element(w, dtype_of(x.type), w.of(x), new.text)
+        w.bind(result, new)
+        return
+    wanted = [w.of(n) for n in sizes]
+    before = count(w, w.held[x].sizes)
+    if before != (after := count(w, wanted)):
+        w.fail_if(w.text.let(f"icmp ne i64 {before}, {after}"))
+    for size in wanted:
+        if not size.isdecimal():
+            w.fail_if(w.text.let(f"icmp slt i64 {size}, 0"))
+    if not wanted:
+        w.bind(result, Held(load_element(w, dtype_of(x.type), w.of(x))))
+        return
+    w.bind(result, Held(w.take(x), tuple(wanted)))
+
+
+@writer("copy", "stop_gradient")
+def _copy(w: FunctionWriter, s: Statement) -> None:
+    (x,) = s.operands
+    if not is_scalar(x.type):
+        w.take(x)
+    w.bind(s.results[0], w.held[x])
+
+
+@writer("scan")
+def _scan(w: FunctionWriter, s: Statement) -> None:
+    """Row by row, each combined with the result so far."""
+    (block,) = s.blocks
+    amount = len(s.operands)
+    arrays = [w.held[v] for v in s.operands]
+    totals = [row_type(v.type) for v in s.results]
+    length = arrays[0].sizes[0]
+    results = [allocate(w, v.type, a.sizes) for v, a in zip(s.results, arrays)]
+    for value, held in zip(s.results, results):
+        w.bind(value, held)
+    reverse = bool(s.attributes.get("reverse", False))
+    head, inner, first, later, store, end = (
+        w.text.label(x) for x in ("scan", "turn", "first", "later", "store", "scan.end")
+    )
+    before = w.text.here
+    w.text.place(head)
+    place, gap = w.text.open_phi("i64")
+    carried = [w.text.open_phi(scalar_or_pointer(t)) for t in totals]
+    more = w.text.let(f"icmp slt i64 {place}, {length}")
+    w.text.branch(more, inner, end)
+    w.text.place(inner)
+    at = place
+    if reverse:
+        last = w.text.let(f"sub i64 {length}, 1")
+        at = w.text.let(f"sub i64 {last}, {place}")
+    items = []
+    for value, array in zip(s.operands, arrays):
+        offset = offset_of(w, array.sizes, [at], checked=False)
+        items.append(row(w, value.type, array, offset, 1))
+    start = w.text.let(f"icmp eq i64 {place}, 0")
+    w.text.branch(start, first, later)
+    w.text.place(later)
+    symbols = w.scope()
+    for n, parameter in enumerate(block.parameters):
+        side, which = divmod(n, amount)
+        held = items[which] if side else Held(carried[which][0], items[which].sizes)
+        w.bind(parameter, held)
+    w.block(block)
+    combined = [held for held, _ in w.results_of(block)]
+    w.restore(symbols)
+    ends = w.text.here
+    w.text.jump(store)
+    w.text.place(first)
+    w.text.jump(store)
+    w.text.place(store)
+    news = []
+    for new, item, total in zip(combined, items, totals):
+        kind = scalar_or_pointer(total)
+        news.append(Held(w.text.phi(kind, [(new.text, ends), (item.text, first)]), item.sizes))
+    for value, result, new in zip(s.results, results, news):
+        offset = offset_of(w, result.sizes, [at], checked=False)
+        set_row(w, value.type, new, result.text, offset)
+    following = w.text.let(f"add nsw i64 {place}, 1")
+    edge = w.text.here
+    w.text.jump(head)
+    w.text.fill(gap, [("0", before), (following, edge)])
+    for (_, phi_gap), new, total in zip(carried, news, totals):
+        nothing = "zeroinitializer" if is_scalar(total) else w.module.nothing
+        w.text.fill(phi_gap, [(nothing, before), (new.text, edge)])
+    w.text.place(end)
+    for (name, _), total in zip(carried, totals):
+        if not is_scalar(total):
+            w.release(name)
+
+
+def row_type(type: Type) -> Tensor:
+    assert isinstance(type, Tensor)
+    return Tensor(type.dtype, type.shape[1:])
+
+
+def scalar_or_pointer(type: Type) -> str:
+    return scalar_type(dtype_of(type)) if is_scalar(type) else "ptr"

@@ -1,0 +1,57 @@
+"""The native part of the runtime: a small C library, compiled when the package is built."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import CFUNCTYPE, POINTER, c_int32, c_int64, c_void_p
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+
+HOST = CFUNCTYPE(c_int32, c_int64, c_int32, c_void_p)
+ENTRY = CFUNCTYPE(c_int32, c_void_p)
+
+# What compiled code may name: every function and variable of the library that begins with charl_.
+FUNCTIONS: dict[str, tuple[object, list[object]]] = {
+    "charl_allocate": (c_void_p, [c_int64]),
+    "charl_free": (None, [c_void_p]),
+    "charl_reset": (None, []),
+    "charl_memory_now": (c_int64, []),
+    "charl_memory_peak": (c_int64, []),
+    "charl_host_object": (c_void_p, [c_int64]),
+    "charl_host_dropped": (c_int64, [POINTER(c_int64), c_int64]),
+    "charl_run": (c_int32, [c_void_p, c_void_p, c_int64]),
+    "charl_interrupt": (None, []),
+}
+
+
+def path() -> str | None:
+    """The library's file; None where the package was not built with it."""
+    folder = os.path.dirname(__file__)
+    for suffix in (*EXTENSION_SUFFIXES, ".so"):
+        found = os.path.join(folder, f"_native{suffix}")
+        if os.path.exists(found):
+            return found
+    return None
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The loaded library. Raises OSError where there is none."""
+    found = path()
+    if found is None:
+        raise OSError("the native runtime was not built")
+    loaded = ctypes.CDLL(found)
+    for name, (result, operands) in FUNCTIONS.items():
+        function = getattr(loaded, name)
+        function.restype, function.argtypes = result, operands
+    return loaded
+
+
+def address(name: str) -> int | None:
+    """Where a function or variable of the library is; None if it has none of this name."""
+    try:
+        symbol = getattr(library(), name)
+    except AttributeError:
+        return None
+    return ctypes.cast(symbol, c_void_p).value

@@ -1,0 +1,213 @@
+"""A compiled program in this process: calling its functions, serving what it asks, its failures.
+
+The program runs on a thread of its own with a large stack, while the caller's thread waits and
+notices Ctrl-C. What has no native code yet is done here by the interpreter's rule for the op
+(`_serve`). When a check fails, native code leaves the number of its site and the operands; the op's
+own evaluation is run again on them and says what is wrong, as on the interpreter.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from charl.backend.llvm.entries import entry_name, program_text
+from charl.backend.llvm.module import Module, Site
+from charl.core.ir import Program, Statement
+from charl.core.op import Fault
+from charl.interp.faults import Place, diagnosed, span_of
+from charl.interp.support import reporter, shape_reporter
+from charl.runtime.engine import Engine
+from charl.runtime.library import HOST, library
+from charl.runtime.values import Objects, read, words_of, write
+from charl.types import dtypes
+from charl.types.types import Tensor
+
+STACK = 1 << 28
+OK, FAILED, INTERRUPTED, RAISED = range(4)
+STATEMENT_FAILED, TOO_DEEP, NO_MEMORY = range(3)  # as in `native/charl.h`
+
+
+class NativeMachine:
+    """Compiles a program; `exported` are the functions that may be called."""
+
+    def __init__(self, program: Program, exported: Sequence[str]) -> None:
+        self.program = program
+        self.objects = Objects()
+        self.module = Module(program)
+        text = program_text(self.module, exported)
+        self.raised: tuple[BaseException, int] | None = None
+        self.served: dict[int, Callable[[int, bool], None]] = {}
+        self.host = HOST(self._host)
+        entries = [entry_name(self.module, name) for name in exported]
+        address = ctypes.cast(self.host, ctypes.c_void_p).value
+        self.engine = Engine(text, [*entries, "charl_texts"], {"charl_host": address})
+
+    def call(self, name: str, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        """The results of a function. Raises CharlError, or KeyboardInterrupt with its `span`."""
+        function = self.program.functions[name]
+        parameters = [v.type for v in function.body.parameters]
+        results = [v.type for v in function.body.results]
+        room = max(sum(map(words_of, parameters)), sum(map(words_of, results)), 1)
+        slots = (ctypes.c_int64 * room)()
+        self._texts()
+        place = ctypes.addressof(slots)
+        for type, value in zip(parameters, arguments):
+            write(type, value, place, self.objects)
+            place += 8 * words_of(type)
+        status = self._run(self.engine.address(entry_name(self.module, name)), slots)
+        try:
+            if status != OK:
+                raise self._problem(status)
+            place, found = ctypes.addressof(slots), []
+            for type in results:
+                found.append(read(type, place, self.objects, copy=True))
+                place += 8 * words_of(type)
+            return tuple(found)
+        finally:
+            self.objects.clear()
+            library().charl_reset()
+
+    def _texts(self) -> None:
+        """The strings of the program, which are objects of the host."""
+        place = self.engine.address("charl_texts")
+        for number, text in enumerate(self.module.texts):
+            pointer = self.objects.hold(text)
+            ctypes.c_int64.from_address(pointer - 16).value = 1 << 60  # never freed
+            ctypes.c_int64.from_address(place + 8 * number).value = pointer
+
+    def _run(self, entry: int, slots: Any) -> int:
+        status = [FAILED]
+        flag = ctypes.c_int32.in_dll(library(), "charl_interrupted")
+        flag.value = 0
+
+        def run() -> None:
+            with np.errstate(all="ignore"):
+                status[0] = library().charl_run(entry, slots, STACK)
+
+        before = threading.stack_size(STACK + (1 << 20))
+        try:
+            thread = threading.Thread(target=run, name="charl")
+            thread.start()
+        finally:
+            threading.stack_size(before)
+        while thread.is_alive():
+            try:
+                thread.join()
+            except KeyboardInterrupt:
+                library().charl_interrupt()
+        return status[0]
+
+    # --- What native code asks ------------------------------------------------------------------
+
+    def _host(self, site: int, dies: int, slots: int) -> int:
+        try:
+            serve = self.served.get(site)
+            if serve is None:
+                serve = self.served[site] = self._server(self.module.sites[site])
+            serve(slots, bool(dies))
+            return OK
+        except BaseException as problem:
+            self.raised = problem, site
+            return RAISED
+
+    def _server(self, site: Site) -> Callable[[int, bool], None]:
+        """Runs a statement's rule on the operands in the slots, and puts the results there."""
+        statement = site.statement
+        assert statement is not None
+        types = [v.type for v in statement.operands]
+        results = [v.type for v in statement.results]
+        evaluate = statement.op.bind(types, statement.attributes)
+        objects = self.objects
+        # What goes into a list or the like outlives this call.
+        copy = not all(isinstance(type, Tensor) for type in results)
+
+        def serve(slots: int, dies: bool) -> None:
+            operands, place = [], slots
+            for type in types:
+                operands.append(read(type, place, objects, copy=copy))
+                place += 8 * words_of(type)
+            found = evaluate(*operands)
+            place = slots
+            for type, value in zip(results, found if len(results) > 1 else (found,)):
+                write(type, value, place, objects)
+                place += 8 * words_of(type)
+
+        return serve
+
+    # --- Failures -------------------------------------------------------------------------------
+
+    def _problem(self, status: int) -> BaseException:
+        if status == RAISED:
+            assert self.raised is not None
+            problem, number = self.raised
+            self.raised = None
+            return self._diagnosed(problem, number)
+        number = variable("charl_fault_site")
+        if status == INTERRUPTED:
+            interrupt = KeyboardInterrupt()
+            interrupt.span = span_of(self._places(number))  # type: ignore[attr-defined]
+            return interrupt
+        kind = variable("charl_fault_kind")
+        if kind == TOO_DEEP:
+            return self._diagnosed(RecursionError(), number)
+        if kind == NO_MEMORY:
+            return self._diagnosed(_no_memory(), number)
+        statement = self.module.sites[number].statement
+        assert statement is not None
+        try:
+            self._replay(statement)
+        except Exception as problem:
+            return self._diagnosed(problem, number)
+        return AssertionError(f"{statement.op} failed in native code only")
+
+    def _replay(self, statement: Statement) -> None:
+        """The statement once more, on the operands that native code left."""
+        words = (ctypes.c_int64 * 1).in_dll(library(), "charl_fault_words")
+        place, operands = ctypes.addressof(words), []
+        for value in statement.operands:
+            operands.append(read(value.type, place, self.objects, copy=True))
+            place += 8 * words_of(value.type)
+        match statement.op.name:
+            case "check":
+                reporter(statement)(*operands[1:])
+            case "fail":
+                reporter(statement)(*operands)
+            case "ensure_shape":
+                shape_reporter(statement)(*operands)
+            case _:
+                types = [v.type for v in statement.operands]
+                statement.op.bind(types, statement.attributes)(*operands)
+
+    def _diagnosed(self, problem: BaseException, number: int) -> BaseException:
+        found = diagnosed(problem, self._places(number))
+        if found is None:
+            return problem
+        found.__cause__ = problem if not isinstance(problem, Fault) else None
+        return found
+
+    def _places(self, number: int) -> list[Place]:
+        """The calls under way, outermost first, and where the last of them stands."""
+        count = variable("charl_trace_count")
+        pointer = ctypes.POINTER(ctypes.c_int64).in_dll(library(), "charl_trace_sites")
+        numbers = [number, *(pointer[i] for i in range(count))]
+        sites = [self.module.sites[n] for n in reversed(numbers)]
+        return [Place(s.function.shown or s.function.name, s.statement) for s in sites]
+
+
+def variable(name: str) -> int:
+    """An integer of the library."""
+    return ctypes.c_int64.in_dll(library(), name).value
+
+
+def _no_memory() -> MemoryError:
+    """What the runtime could not have: a tensor of this dtype and shape."""
+    problem = MemoryError()
+    words = (ctypes.c_int64 * variable("charl_fault_count")).in_dll(library(), "charl_fault_words")
+    problem.shape = tuple(words)  # type: ignore[attr-defined]
+    problem.dtype = dtypes.ALL[variable("charl_fault_dtype")].numpy  # type: ignore[attr-defined]
+    return problem

@@ -1,0 +1,46 @@
+/* What the compiled program, the host and the parts of the runtime know of each other.
+ *
+ * Compiled code calls these functions by name; the host (Python) calls some of them through ctypes.
+ * There is one program running at a time. Nothing here depends on more than the C library.
+ */
+#ifndef CHARL_H
+#define CHARL_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+/* In front of whatever lies in memory: how many hold it, and how many bytes it may use. */
+typedef struct {
+    int64_t references;
+    int64_t bytes;
+} Header;
+
+/* A pointer to the first byte behind a header, 64 bytes aligned; NULL when there is no memory. */
+void *charl_allocate(int64_t bytes);
+void charl_free(void *pointer);
+/* Forgets everything that was allocated since the last reset. */
+void charl_reset(void);
+/* Bytes in use now, and the most there have been since the last reset. */
+int64_t charl_memory_now(void);
+int64_t charl_memory_peak(void);
+
+/* An object of the host: a number that stands for a Python object. */
+void *charl_host_object(int64_t number);
+/* The numbers of host objects freed since the last call; returns how many, at most `most`. */
+int64_t charl_host_dropped(int64_t *numbers, int64_t most);
+
+/* Runs `entry(slots)` on the calling thread, which has this much stack left for it. */
+int32_t charl_run(int32_t (*entry)(int64_t *), int64_t *slots, int64_t stack_bytes);
+
+/* Asks the running program to stop at its next look. Safe from any thread and signal handler. */
+void charl_interrupt(void);
+
+/* Where the program failed, with the operands of the statement, and the calls under way. */
+void charl_fault(int64_t site, const int64_t *words, int64_t count);
+void charl_trace(int64_t site);
+void charl_too_deep(int64_t site);
+void charl_no_memory(int64_t site, int64_t dtype, const int64_t *sizes, int64_t rank);
+
+typedef enum { STATEMENT_FAILED, TOO_DEEP, NO_MEMORY } Failure;
+
+#endif

@@ -1,0 +1,183 @@
+/* Memory for tensors, lists, strings and the like.
+ *
+ * Small blocks come in size classes, each with a list of free blocks, cut from chunks; large ones
+ * come from the system and are kept on free lists too, since a program that needs a size once needs
+ * it again at the next step, and fresh pages from the system cost more than the arithmetic done in
+ * them. `charl_reset` forgets everything at once, which is what happens after each run, however it
+ * ended.
+ *
+ *     | links (48 bytes) | references | bytes | data ...
+ *                                             ^ 64 bytes aligned
+ */
+#include "charl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FRONT = 64, CLASSES = 160, CHUNK = 1 << 20, LARGEST_CHUNKED = 1 << 15 };
+
+typedef struct Block {
+    struct Block *next_free;
+    struct Block *next_large, *previous_large;
+    int64_t size_class;
+    int64_t number; /* of a host object; -1 for anything else */
+    int64_t unused;
+    Header header;
+} Block;
+
+typedef struct Chunk {
+    struct Chunk *next;
+    char padding[56];
+} Chunk;
+
+_Static_assert(sizeof(Block) == FRONT, "the front of a block");
+_Static_assert(sizeof(Chunk) == FRONT, "the front of a chunk");
+
+static Block *free_blocks[CLASSES];
+static Chunk *chunks, *spare_chunks;
+static char *chunk_place, *chunk_end;
+static Block *large_blocks;
+static int64_t in_use, peak;
+
+static int64_t *dropped;
+static int64_t dropped_count, dropped_room;
+
+/* The class of a size and the bytes that blocks of the class have: four classes for every power of
+ * two, so that at most a fifth is wasted. */
+static int class_of(int64_t bytes, int64_t *room) {
+    if (bytes <= 256) {
+        int64_t units = bytes <= 64 ? 1 : (bytes + 63) / 64;
+        *room = units * 64;
+        return (int)units - 1;
+    }
+    int power = 63 - __builtin_clzll((unsigned long long)(bytes - 1));
+    int64_t quarter = (int64_t)1 << (power - 2);
+    int64_t steps = (bytes - ((int64_t)1 << power) + quarter - 1) / quarter;
+    *room = ((int64_t)1 << power) + steps * quarter;
+    return 4 + (power - 8) * 4 + (int)steps - 1;
+}
+
+static Block *from_chunk(int64_t room) {
+    int64_t needed = FRONT + room;
+    if (chunk_end - chunk_place < needed) {
+        Chunk *chunk = spare_chunks;
+        if (chunk != NULL) {
+            spare_chunks = chunk->next;
+        } else {
+            chunk = aligned_alloc(64, CHUNK);
+            if (chunk == NULL) {
+                return NULL;
+            }
+        }
+        chunk->next = chunks;
+        chunks = chunk;
+        chunk_place = (char *)chunk + FRONT;
+        chunk_end = (char *)chunk + CHUNK;
+    }
+    Block *block = (Block *)chunk_place;
+    chunk_place += needed;
+    return block;
+}
+
+static Block *from_system(int64_t room) {
+    Block *block = aligned_alloc(64, (size_t)(FRONT + room));
+    if (block == NULL) {
+        return NULL;
+    }
+    block->previous_large = NULL;
+    block->next_large = large_blocks;
+    if (large_blocks != NULL) {
+        large_blocks->previous_large = block;
+    }
+    large_blocks = block;
+    return block;
+}
+
+void *charl_allocate(int64_t bytes) {
+    if (bytes < 0 || bytes > ((int64_t)1 << 47)) {
+        return NULL;
+    }
+    int64_t room;
+    int class = class_of(bytes, &room);
+    Block *block = free_blocks[class];
+    if (block != NULL) {
+        free_blocks[class] = block->next_free;
+    } else {
+        block = room <= LARGEST_CHUNKED ? from_chunk(room) : from_system(room);
+        if (block == NULL) {
+            return NULL;
+        }
+        block->size_class = class;
+    }
+    block->number = -1;
+    block->header.references = 1;
+    block->header.bytes = room;
+    in_use += room;
+    if (in_use > peak) {
+        peak = in_use;
+    }
+    return (char *)block + FRONT;
+}
+
+static void drop(int64_t number) {
+    if (dropped_count == dropped_room) {
+        int64_t room = dropped_room ? 2 * dropped_room : 1024;
+        int64_t *grown = realloc(dropped, (size_t)room * sizeof *dropped);
+        if (grown == NULL) {
+            return; /* the host keeps the object until the run ends */
+        }
+        dropped = grown;
+        dropped_room = room;
+    }
+    dropped[dropped_count++] = number;
+}
+
+void charl_free(void *pointer) {
+    Block *block = (Block *)((char *)pointer - FRONT);
+    if (block->number >= 0) {
+        drop(block->number);
+    }
+    in_use -= block->header.bytes;
+    block->next_free = free_blocks[block->size_class];
+    free_blocks[block->size_class] = block;
+}
+
+void *charl_host_object(int64_t number) {
+    char *pointer = charl_allocate(8);
+    if (pointer != NULL) {
+        ((Block *)(pointer - FRONT))->number = number;
+        memcpy(pointer, &number, sizeof number);
+    }
+    return pointer;
+}
+
+int64_t charl_host_dropped(int64_t *numbers, int64_t most) {
+    int64_t count = dropped_count < most ? dropped_count : most;
+    dropped_count -= count;
+    memcpy(numbers, dropped + dropped_count, (size_t)count * sizeof *numbers);
+    return count;
+}
+
+void charl_reset(void) {
+    while (large_blocks != NULL) {
+        Block *next = large_blocks->next_large;
+        free(large_blocks);
+        large_blocks = next;
+    }
+    while (chunks != NULL) {
+        Chunk *next = chunks->next;
+        if (spare_chunks == NULL) {
+            chunks->next = NULL;
+            spare_chunks = chunks;
+        } else {
+            free(chunks);
+        }
+        chunks = next;
+    }
+    chunk_place = chunk_end = NULL;
+    memset(free_blocks, 0, sizeof free_blocks);
+    in_use = peak = dropped_count = 0;
+}
+
+int64_t charl_memory_now(void) { return in_use; }
+int64_t charl_memory_peak(void) { return peak; }
