@@ -80,6 +80,7 @@ def test_checking_does_not_load_what_runs() -> None:
     modules = modules_of("check", "examples/hello.ch")
     assert "charl.interp" not in packages(modules)
     assert not modules & {"dataclasses", "scipy", "ml_dtypes", "llvmlite", "PIL", "numpy.random"}
+    assert not modules & {"json", "pathlib", "tempfile"}
 
 
 def test_checking_lowers_only_what_takes_gradients(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@
     the bytes of the tensors, little endian, offsets counted from here
 
 Source: the format as described at https://github.com/huggingface/safetensors (README, "Format").
-A reader takes only the tensor it wants from the disk.
+A reader takes only the tensor it wants from the disk. JSON is loaded with the first file, not by
+every program.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from collections.abc import Mapping
@@ -33,6 +33,8 @@ _LONGEST_HEADER = 100_000_000
 
 
 def write_safetensors(file: BinaryIO, tensors: Mapping[str, Array]) -> None:
+    import json
+
     header: dict[str, Any] = {}
     start = 0
     for name, array in tensors.items():
@@ -53,6 +55,8 @@ def write_safetensors(file: BinaryIO, tensors: Mapping[str, Array]) -> None:
 
 def read_header(file: BinaryIO, path: str) -> Header:
     """The header by name; `file` then stands at the data. Faults: E0603, E0610."""
+    import json
+
     start = file.read(8)
     if not start:
         raise Fault("E0610", f"`{path}` is empty")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from charl import driver
-from charl.diagnostics.as_json import to_json
 from charl.diagnostics.diagnostic import CharlError, Diagnostic
 from charl.tools.arguments import JSON, Command, Invocation
 from charl.tools.files import plural, source_paths
@@ -27,6 +26,8 @@ def run(invocation: Invocation) -> int:
             found.setdefault(identity(diagnostic), diagnostic)
     diagnostics = list(found.values())
     if invocation.has("--json"):
+        from charl.diagnostics.as_json import to_json  # like the rest of JSON, for this alone
+
         sys.stdout.write(to_json(diagnostics))
     else:
         report(diagnostics, json=False)
