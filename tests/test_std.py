@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,17 @@ import scipy.special
 from numpy.testing import assert_allclose
 from pages import run_program
 
+import charl
+from charl import driver
+
 X = np.linspace(-30, 30, 61)
+
+FILES = sorted((Path(charl.__file__).parent / "std").glob("*.ch"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_of_the_library_checks_without_a_warning(path: Path) -> None:
+    assert not driver.check(driver.read_source(str(path))).warnings
 
 
 def values(program: str) -> list[Any]:
@@ -133,7 +144,7 @@ def test_optimiser(call: str) -> None:
     """Ten steps down sum(w^4 - 3 w) from a matrix."""
     found = values(
         f"""
-        from optim import sgd, adam, adamw, rmsprop, adagrad
+        from optim import {call.split("(")[0]}
         let w: float[2, 2] = [[1.5, -0.5], [0.25, 2]]
         let optimiser = {call}
         for t in 0..10 {{

@@ -32,6 +32,7 @@ from charl.check import (  # noqa: F401  registers the rules of every kind of no
     statements,
     tree,
 )
+from charl.check.advice import advice
 from charl.check.builtins import BUILTINS
 from charl.check.declarations import Enum, Function, Module, Struct
 from charl.check.dispatch import check_expr, check_statement
@@ -73,10 +74,11 @@ def check_program(
         if isinstance(item, ast.Test)
     ]
     finish_session(session)
+    all_chunks = [main, *(chunk for _, chunk in chunks)]
     return tree.CheckedProgram(
         main,
         tuple(chunks if tests else ()),
-        tuple(warnings(session)),
+        tuple(in_order([*warnings(session), *advice(session, module, all_chunks)])),
         session.looked_at,
         session.takes_gradients,
     )
