@@ -132,7 +132,8 @@ def write(path: str, made_from: object, looked_at: Mapping[str, Stamp], made: Co
         os.replace(beside, path)
         forget(folder)
     except OSError:
-        return
+        with suppress(OSError):  # what a full disk took of it
+            os.remove(beside)
 
 
 def forget(folder: str) -> None:

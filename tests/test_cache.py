@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import subprocess
@@ -176,6 +177,15 @@ class TestNotBelieved:
         assert before != list(cache.own_files(str(package)))
         assert [os.path.basename(path) for path, _, _ in before] == ["nn.ch"]
 
+    def test_a_table_has_another_column(self, folder: Path) -> None:
+        text = 'print(load_csv("x.csv").shape)\n'
+        (folder / "x.csv").write_text("a,b\n1,2\n3,4\n")
+        assert [stages(text), stages(text)] == [MADE, KEPT]
+        (folder / "x.csv").write_text("a,b,c\n1,2,3\n4,5,6\n")
+        found, program = compiled(text)
+        assert found == MADE
+        assert output(program) == "[2, 3]\n"
+
     @pytest.mark.parametrize("keep", [0, 3, 100, -1])
     def test_it_is_damaged(self, keep: int) -> None:
         stages(PROGRAM)
@@ -213,6 +223,36 @@ class TestTheFolder:
     def test_it_cannot_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "cache").write_text("a file where the folder should be")
         assert [stages(PROGRAM), stages(PROGRAM)] == [MADE, MADE]
+
+    def test_a_program_cannot_be_put_into_it(self) -> None:
+        taken = Path(cache.place(Source("a.ch", ""), ()))
+        taken.mkdir(parents=True)
+        assert [stages(PROGRAM), stages(PROGRAM)] == [MADE, MADE]
+        assert stages(PROGRAM, "b.ch") == MADE
+        assert stages(PROGRAM, "b.ch") == KEPT
+        assert [path.name for path in taken.parent.iterdir() if path.name.startswith(".")] == []
+
+    def test_the_disk_is_full(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(source: str, target: str) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "replace", full)
+            assert [stages(PROGRAM), stages(PROGRAM)] == [MADE, MADE]
+        assert not list(Path(os.environ["XDG_CACHE_HOME"]).glob("charl/programs/.*"))
+        assert [stages(PROGRAM), stages(PROGRAM)] == [MADE, KEPT]
+
+    def test_it_cannot_be_written(self) -> None:
+        assert stages(PROGRAM, "b.ch") == MADE
+        programs = Path(cache.place(Source("a.ch", ""), ())).parent
+        programs.chmod(0o500)
+        if os.access(programs, os.W_OK):
+            pytest.skip("everything is writable to root")
+        try:
+            assert [stages(PROGRAM), stages(PROGRAM)] == [MADE, MADE]
+            assert stages(PROGRAM, "b.ch") == KEPT
+        finally:
+            programs.chmod(0o700)
 
     def test_the_programs_used_last_are_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cache, "MOST", 3)
