@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from typing import TextIO
@@ -39,6 +40,8 @@ from charl.types.types import Tensor, Type
 
 # A tensor with more elements than this shows the ends of its axes only.
 WHOLE = 60
+# A tensor whose text is longer than this is shown row by row.
+WIDTH = 60
 # Types whose values tell it themselves.
 PLAIN = (types.INT, types.FLOAT, types.BOOL)
 
@@ -125,8 +128,22 @@ def display(type: Type, leaves: Leaves) -> str:
         return quote(leaves[0])
     if isinstance(type, Tensor):
         elide = np.size(leaves[0]) > WHOLE
-        return f"{types.show(type)} {show_tensor(leaves[0], show_number, elide)}"
+        return f"{types.show(type)}{in_rows(show_tensor(leaves[0], show_number, elide))}"
     return shown(type, leaves)
+
+
+def in_rows(text: str) -> str:
+    """A tensor's text with each row on a line of its own, where one line is too short."""
+    if len(text) <= WIDTH or not text.startswith("[["):
+        return f" {text}"
+    depth = len(text) - len(text.lstrip("["))
+
+    def broken(between: re.Match[str]) -> str:
+        closing, elided, opening = between.groups()
+        indent = "\n" + " " * (depth - len(opening))
+        return f"{closing},{indent}{f'...,{indent}' if elided else ''}{opening}"
+
+    return "\n" + re.sub(r"(\]+), (\.\.\., )?(\[+)", broken, text)
 
 
 def described(entry: Entry, kept: Kept) -> str:

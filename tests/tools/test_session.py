@@ -71,8 +71,20 @@ def test_answers(say: Conversation, entry: str, answer: str) -> None:
 
 def test_large_tensors_are_shown_by_their_ends(say: Conversation) -> None:
     shown = say("zeros([3, 784])")
-    assert shown.startswith("float32[3, 784] [[0.0, 0.0, 0.0, ..., 0.0, 0.0, 0.0], ")
-    assert len(shown) < 200
+    row = "[0.0, 0.0, 0.0, ..., 0.0, 0.0, 0.0]"
+    assert shown == f"float32[3, 784]\n[{row},\n {row},\n {row}]"
+    shown = say("zeros([100, 784])")
+    assert shown.splitlines()[3:6] == [f" {row},", " ...,", f" {row},"]
+
+
+def test_wide_tensors_are_shown_row_by_row(say: Conversation) -> None:
+    assert say("reshape(arange(40), [2, 2, 10])").splitlines() == [
+        "int[2, 2, 10]",
+        "[[[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],",
+        "  [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]],",
+        " [[20, 21, 22, 23, 24, 25, 26, 27, 28, 29],",
+        "  [30, 31, 32, 33, 34, 35, 36, 37, 38, 39]]]",
+    ]
 
 
 def test_values_and_definitions_stay(say: Conversation) -> None:
