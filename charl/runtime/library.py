@@ -10,6 +10,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 
 HOST = CFUNCTYPE(c_int32, c_int64, c_int32, c_void_p)
 ENTRY = CFUNCTYPE(c_int32, c_void_p)
+BODY = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64)
 
 # What compiled code may name: every function and variable of the library that begins with charl_.
 FUNCTIONS: dict[str, tuple[object, list[object]]] = {
@@ -22,6 +23,8 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "charl_host_dropped": (c_int64, [POINTER(c_int64), c_int64]),
     "charl_run": (c_int32, [c_void_p, c_void_p, c_int64]),
     "charl_interrupt": (None, []),
+    "charl_parallel": (c_int32, [BODY, c_void_p, c_int64, c_int64]),
+    "charl_threads": (c_int64, []),
 }
 
 

@@ -41,6 +41,16 @@ void charl_trace(int64_t site);
 void charl_too_deep(int64_t site);
 void charl_no_memory(int64_t site, int64_t dtype, const int64_t *sizes, int64_t rank);
 
+/* Work on the items [low, high); a status that is not zero says that it failed. */
+typedef int32_t Body(int64_t *context, int64_t low, int64_t high);
+/* Calls body for stretches of `grain` items (the last may be shorter) that together are 0..count, on
+ * several threads. Where the stretches begin depends on count and grain alone. Returns the status of
+ * the lowest stretch that failed; some of those above it were then not begun. Bodies must not
+ * allocate with charl_allocate, nor call the host. */
+int32_t charl_parallel(Body *body, int64_t *context, int64_t count, int64_t grain);
+/* How many threads work, the caller's included: CHARL_THREADS, or as many as there are CPUs. */
+int64_t charl_threads(void);
+
 typedef enum { STATEMENT_FAILED, TOO_DEEP, NO_MEMORY } Failure;
 
 #endif
