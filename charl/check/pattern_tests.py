@@ -17,10 +17,11 @@ from charl.check.naming import entry_of
 from charl.check.rules import apply_op
 from charl.check.variables import bind_variable
 from charl.core.op import REGISTRY
+from charl.diagnostics.diagnostic import Label
 from charl.source import Span
 from charl.syntax import ast
 from charl.types import types
-from charl.types.types import BOOL, BROKEN, INT, STRING, Type
+from charl.types.types import BOOL, BROKEN, INT, NEVER, STRING, Tensor, Type
 
 
 def tuple_items(kind: Type) -> tuple[Type, ...] | None:
@@ -92,6 +93,16 @@ class PatternTest:
             if literal:
                 return value
             return apply_op(frame, REGISTRY["not"], [value], {}, span)
+        kind = resolve(value.type)
+        undecided = kind in (BROKEN, NEVER) or isinstance(kind, types.Variable)
+        if not undecided and isinstance(kind, Tensor) != isinstance(node.type, Tensor):
+            return frame.error(
+                "E0301",
+                f"this pattern is {types.show(node.type)}, and the value {types.show(kind)}",
+                span,
+                "never matches",
+                secondary=(Label(value.span, f"this is {types.show(kind)}"),),
+            )
         return compare(frame, "==", value, node, span)
 
     def _range(self, pattern: ast.RangePattern, value: tree.Expr) -> tree.Expr:

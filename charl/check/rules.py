@@ -204,7 +204,9 @@ def _attribute(
             "E0206",
             f"`{parameter.name}` of `{shown}` must be known before the run",
             slot.span,
-            f"needs {wanted_kind} here",
+            "only the run knows this value"
+            if isinstance(found, dims.Polynomial)
+            else f"needs {wanted_kind} here",
             helps=("inside a function, a `const` parameter can be handed on",),
         )
     return value

@@ -76,6 +76,23 @@ def _gather(x: Array, indices: Any, axis: int = 0) -> Any:
         raise _bad_indices(indices, x.shape[axis], axis, x.ndim) from None
 
 
+def in_bounds(k: Elements, index: Value, size: Value) -> Value:
+    """An index that may count from the end, counted from the front; the program stops when there
+    is no such element."""
+    index = k("cast", index, dtype=dtypes.INT64)
+    counted = k("select", k("lt", index, 0), k("add", index, size), index)
+    k.check(k("and", k("ge", counted, 0), k("lt", counted, size)))
+    return counted
+
+
+def _gather_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    x, indices = s.operands
+    axis = s.attributes.get("axis", 0) % rank(x)
+    after = axis + rank(indices)
+    found = in_bounds(k, k.element(indices, index[axis:after]), k.size(x, axis))
+    return k.element(x, (*index[:axis], found, *index[after:]))
+
+
 def _gather_gradient(
     b: Builder, dy: Value, x: Value, indices: Value, y: Value, axis: int = 0
 ) -> Cotangents:
@@ -105,6 +122,7 @@ plain(
     _gather,
     gradient=_gather_gradient,
     samples=_gather_samples,
+    element=_gather_element,
 )
 
 
@@ -246,7 +264,7 @@ plain(
 def _along(ctx: RuleContext, x: Typed, indices: Typed, attributes: Attributes) -> tuple[Dim, ...]:
     """The shape of the indices, which is that of x but along the axis."""
     axis = normal_axis(ctx, attributes.get("axis", 0), rank(x))
-    why = f"the indices must have the shape of the tensor, but along axis {axis}"
+    why = f"the indices must have the shape of the tensor except along axis {axis}"
     if rank(indices) != rank(x):
         ctx.fail(why, (0, 1))
     return tuple(
@@ -265,6 +283,13 @@ def _take_along_rule(
 def _take_along(x: Array, indices: Array, axis: int = 0) -> Array:
     axis %= x.ndim
     return np.take_along_axis(x, wrapped(indices, x.shape[axis], axis, x.ndim), axis)
+
+
+def _take_along_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    x, indices = s.operands
+    axis = s.attributes.get("axis", 0) % rank(x)
+    found = in_bounds(k, k.element(indices, index), k.size(x, axis))
+    return k.element(x, (*index[:axis], found, *index[axis + 1 :]))
 
 
 def _take_along_gradient(
@@ -293,6 +318,7 @@ plain(
     _take_along,
     gradient=_take_along_gradient,
     samples=_take_along_samples,
+    element=_take_along_element,
 )
 
 

@@ -170,6 +170,8 @@ class BlockGrammar(ExpressionGrammar):
                 return ("to compare write `==`",)
             case "=>" | "->":
                 return ("a closure is written `|x| x + 1`",)
+            case "{":
+                return self.record_helps()
             case "?":
                 return ("there is no `?` operator: take an `Option` or `Result` apart by `match`",)
             case t.NAME if previous.text == "mut":

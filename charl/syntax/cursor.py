@@ -366,6 +366,8 @@ class Cursor:
             helps = ("there are no comprehensions: use `map` and `filter`, or a loop",)
         elif self.token.kind == "if":
             helps = ("`if` stands first: `if condition { a } else { b }`",)
+        elif self.token.kind == "{":
+            helps = self.record_helps()
         elif self.token.kind in (":", "::") and close == "]":
             helps = ("a slice is written `a..b`, or `a..b step k`",)
         return error(
@@ -376,6 +378,15 @@ class Cursor:
             helps=helps,
             secondary=(Label(self.token_span(opening), "opened here"),),
         )
+
+    def record_helps(self) -> tuple[str, ...]:
+        """For `Point { x: 1 }`, the way other languages make a struct."""
+        name, bracket = self.tokens[self.position - 1], self.bracket(self.position)
+        if name.kind != t.NAME or not bracket.closed or bracket.separator != ":":
+            return ()
+        inside = self.source.text[self.token.stop : self.tokens[bracket.close].start]
+        fields = " ".join(inside.split())
+        return (f"a struct is made by a call: `{name.text}({fields})`",) if len(fields) < 60 else ()
 
     def can_start_item(self) -> bool:
         kind = self.token.kind
