@@ -273,6 +273,19 @@ def _default(
     )
 
 
+def initial_value(frame: Frame, kind: types.Struct, index: int, span: Span) -> tree.Expr | None:
+    """What a field begins with where nothing is given; None where its declaration does not say."""
+    struct: Struct = kind.declaration
+    inner = _field_frame(frame, struct, kind.arguments)
+    if index >= len(struct.fields):
+        return check_expr(inner, struct.layers[index - len(struct.fields)])
+    field = struct.fields[index]
+    if field.default is None:
+        return None
+    annotation = _annotations(frame, struct, kind.arguments)[index]
+    return _default(inner, struct, field, annotation, span)
+
+
 def _by_init(
     frame: Frame,
     struct: Struct,

@@ -15,6 +15,7 @@ from charl.check.generics import as_type
 from charl.check.infer import coerce, final, resolve
 from charl.check.leaves import count_leaves, leaves_of
 from charl.check.measures import size_expr
+from charl.check.models import initial_value
 from charl.check.rules import apply_op, supplied_expr
 from charl.core.op import REGISTRY
 from charl.source import Span
@@ -116,7 +117,16 @@ def _load(frame: Frame, node: ast.Call, expected: Type | None) -> tree.Expr:
     return tree.Block(node.span, value.type, (let,), value)
 
 
-def _loaded(frame: Frame, kind: Type, path: tree.Expr, name: str, span: Span) -> tree.Expr:
+def _loaded(
+    frame: Frame,
+    kind: Type,
+    path: tree.Expr,
+    name: str,
+    span: Span,
+    initial: tree.Expr | None = None,
+) -> tree.Expr:
+    """The tensors from the file. Functions are in no file: those that have captured values
+    (`dropout(0.2)`) are taken from `initial`, what the field begins with."""
     kind = resolve(kind)
     match kind:
         case Tensor(dtype, shape):
@@ -129,8 +139,8 @@ def _loaded(frame: Frame, kind: Type, path: tree.Expr, name: str, span: Span) ->
         case types.Struct():
             names = kind.declaration.field_names
             items = tuple(
-                _loaded(frame, t, path, f"{name}.{n}" if name else n, span)
-                for n, t in zip(names, fields_of_struct(frame, kind))
+                _loaded_field(frame, kind, i, t, path, f"{name}.{n}" if name else n, span, initial)
+                for i, (n, t) in enumerate(zip(names, fields_of_struct(frame, kind)))
             )
             return tree.Make(span, kind, items)
         case types.Tuple(parts):
@@ -141,9 +151,48 @@ def _loaded(frame: Frame, kind: Type, path: tree.Expr, name: str, span: Span) ->
             return tree.Make(span, kind, items)
         case types.Closure(captured=()):
             return tree.MakeClosure(span, kind, ())
+        case types.Closure() if initial is not None and resolve(initial.type) == kind:
+            return initial
     return frame.error(
         "E0329", f"a value of type {types.show(kind)} cannot be loaded from a file", span
     )
+
+
+def _loaded_field(
+    frame: Frame,
+    struct: types.Struct,
+    index: int,
+    kind: Type,
+    path: tree.Expr,
+    name: str,
+    span: Span,
+    initial: tree.Expr | None,
+) -> tree.Expr:
+    if initial is not None:
+        part = tree.Get(span, kind, initial, index) if _same_form(initial, struct) else None
+        return _loaded(frame, kind, path, name, span, part)
+    begun = initial_value(frame, struct, index, span) if _captures(kind) else None
+    if begun is None:
+        return _loaded(frame, kind, path, name, span)
+    let, read = frame.temporary("initial", begun)
+    value = _loaded(frame, kind, path, name, span, read)
+    return tree.Block(span, value.type, (let,), value)
+
+
+def _same_form(initial: tree.Expr, struct: types.Struct) -> bool:
+    return resolve(initial.type) == struct
+
+
+def _captures(kind: Type) -> bool:
+    """Whether functions that have captured values are part of it."""
+    match resolve(kind):
+        case types.Closure(captured=captured):
+            return bool(captured)
+        case types.Struct(fields=fields):
+            return any(map(_captures, fields))
+        case types.Tuple(items):
+            return any(map(_captures, items))
+    return False
 
 
 BUILTINS = (
