@@ -57,14 +57,22 @@ def operand_pair(
     first = check_expr(frame, left)
     if lists[1] and not isinstance(resolve(first.type), List):
         return first, _as_operand(frame, right, first)
-    return first, check_expr(frame, right, first.type if lists[1] else None)
+    return first, check_expr(frame, right, _hint(resolve(first.type)) if lists[1] else None)
+
+
+def _hint(kind: Type) -> Type | None:
+    """What a list literal takes from the list beside it; other functions may join functions."""
+    functions = (types.Closure, types.Closures)
+    if isinstance(kind, List) and isinstance(resolve(kind.element), functions):
+        return None
+    return kind
 
 
 def _as_operand(frame: Frame, node: ast.Expr, other: tree.Expr) -> tree.Expr:
     kind = resolve(other.type)
     if isinstance(node, ast.ListLiteral) and isinstance(kind, Tensor):
         return tensor_literal(frame, node, Tensor(kind.dtype))
-    return check_expr(frame, node, other.type)
+    return check_expr(frame, node, _hint(kind))
 
 
 def binary(frame: Frame, operator: str, left: tree.Expr, right: tree.Expr, span: Span) -> tree.Expr:

@@ -426,12 +426,19 @@ def join(frame: Frame, parts: list[tree.Expr], what: str) -> tuple[Type, list[tr
             return BROKEN, parts
         common = merged
     widened = [
-        tree.Widen(p.span, common, p)
-        if isinstance(common, Closures) and resolve(p.type) not in (NEVER, common)
-        else p
+        p if resolve(p.type) in (NEVER, BROKEN, common) else _widened(frame, p, common)
         for p in parts
     ]
     return common, widened
+
+
+def _widened(frame: Frame, part: tree.Expr, common: Type) -> tree.Expr:
+    """A function, or a list of functions, where several meet."""
+    if isinstance(common, Closures):
+        return tree.Widen(part.span, common, part)
+    if isinstance(common, List) and isinstance(common.element, Closures):
+        return late.widen_list(frame, part, common.element)
+    return part
 
 
 def result_span(expr: tree.Expr) -> Span:

@@ -120,3 +120,9 @@ def over_leaves(
 ) -> tree.Expr:
     """`leaves`: a composite value made leaf by leaf."""
     raise NotImplementedError
+
+
+@Late
+def widen_list(frame: Frame, value: tree.Expr, element: types.Closures) -> tree.Expr:
+    """`builtins/lists`: a list of functions as one of more functions."""
+    raise NotImplementedError

@@ -7,7 +7,7 @@ a loop; over structs, one application for each float leaf.
 
 from __future__ import annotations
 
-from charl.check import tree
+from charl.check import late, tree
 from charl.check.arithmetic import as_list
 from charl.check.assignment import assign_place
 from charl.check.builtins.arguments import take_arguments
@@ -235,6 +235,16 @@ def _map_list(frame: Frame, apply: Leafwise, values: list[tree.Expr], span: Span
     lets.append(tree.Let(span, out, list_make(span, element_type, [])))
     lets.append(tree.For(span, index, zero, length, one, body))
     return tree.Block(span, out.type, tuple(lets), read_out)
+
+
+@late.widen_list.define
+def widen_list(frame: Frame, value: tree.Expr, element: types.Closures) -> tree.Expr:
+    """A list whose elements, known functions, are seen as some of several."""
+    span = value.span
+    if isinstance(value, tree.Apply) and value.op.name == "list_make":
+        items = [tree.Widen(item.span, element, item) for item in value.operands]
+        return list_make(span, element, list(items))
+    return _map_list(frame, lambda inner, item: tree.Widen(span, element, item), [value], span)
 
 
 def _forgotten(kind: Type, lists: list[tree.Expr]) -> Type:
