@@ -8,16 +8,18 @@ from charl.check import tree
 from charl.check.declarations import Module
 from charl.check.frame import Session
 from charl.check.idle import dropped, unreachable
+from charl.check.names import walk
 from charl.check.unused import unused_imports, unused_variables
 from charl.diagnostics.diagnostic import Diagnostic
 
 
 def advice(session: Session, module: Module, chunks: Iterable[tree.Chunk]) -> list[Diagnostic]:
     """`chunks` are the file's top level and its tests."""
+    nodes = [node for statement in module.syntax.statements for node in walk(statement)]
     bodies = [chunk.instance.body for chunk in chunks if chunk.instance.body is not None]
     return [
         *unused_imports(module),
         *unused_variables(module.syntax),
-        *unreachable(module.syntax),
-        *dropped(session, module, bodies),
+        *unreachable(module.syntax, nodes),
+        *dropped(session, module, nodes, bodies),
     ]

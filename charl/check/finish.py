@@ -43,7 +43,7 @@ def finish(frame: Frame, root: tree.Expr | tree.Statement) -> None:
             if isinstance(node, tree.Constant):
                 _finish_constant(frame, node)
                 continue
-        for slot in _SLOTS[type(node)]:
+        for slot in SLOTS[type(node)]:
             value = getattr(node, slot)
             if isinstance(value, tree.Expr):
                 stack.append(value)
@@ -82,7 +82,7 @@ _PLAIN = {"Span", "Type", "str", "int", "bool", "Op", "Instance", "Diagnostic", 
 
 
 class _Slots(dict[type, tuple[str, ...]]):
-    """The fields of each class of nodes that are to be looked into."""
+    """The fields of each class of typed nodes that may hold nodes or variables."""
 
     def __missing__(self, kind: type) -> tuple[str, ...]:
         slots = (f.name for f in fields(kind) if f.type not in _PLAIN and f.name != "known")
@@ -90,7 +90,7 @@ class _Slots(dict[type, tuple[str, ...]]):
         return self[kind]
 
 
-_SLOTS = _Slots()
+SLOTS = _Slots()
 
 
 def _finish_constant(frame: Frame, node: tree.Constant) -> None:

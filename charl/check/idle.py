@@ -13,12 +13,11 @@ from typing import Any
 
 from charl.check import tree
 from charl.check.declarations import Module
+from charl.check.finish import SLOTS
 from charl.check.frame import Session
 from charl.check.infer import resolve
-from charl.check.names import walk
 from charl.core.op import Effect
 from charl.diagnostics.diagnostic import Diagnostic, error
-from charl.records import fields
 from charl.syntax import ast
 from charl.types import types
 from charl.types.types import BROKEN, NEVER, UNIT
@@ -26,13 +25,12 @@ from charl.types.types import BROKEN, NEVER, UNIT
 # --- Never reached -------------------------------------------------------------------------------
 
 
-def unreachable(syntax: ast.Module) -> Iterator[Diagnostic]:
-    """The first statement behind one that always leaves its block."""
+def unreachable(syntax: ast.Module, nodes: Iterable[ast.Node]) -> Iterator[Diagnostic]:
+    """The first statement behind one that always leaves its block; `nodes` are all of the file."""
     yield from _behind(syntax.statements, None)
-    for statement in syntax.statements:
-        for node in walk(statement):
-            if isinstance(node, ast.Block):
-                yield from _behind(node.statements, node.result)
+    for node in nodes:
+        if isinstance(node, ast.Block):
+            yield from _behind(node.statements, node.result)
 
 
 def _behind(statements: tuple[ast.Statement, ...], result: ast.Expr | None) -> Iterator[Diagnostic]:
@@ -67,13 +65,15 @@ def _leaves(node: ast.Node) -> str:
 # --- Dropped values ------------------------------------------------------------------------------
 
 
-def dropped(session: Session, module: Module, bodies: Iterable[tree.Expr]) -> list[Diagnostic]:
-    """Statements of a file whose value nobody can have wanted to be computed."""
+def dropped(
+    session: Session, module: Module, nodes: Iterable[ast.Node], bodies: Iterable[tree.Expr]
+) -> list[Diagnostic]:
+    """Statements of a file whose value nobody can have wanted to be computed; `nodes` are all of
+    the file, `bodies` its typed top level and tests."""
     statements = module.syntax.statements
     written = {
         (node.span.start, node.span.stop): node
-        for statement in statements
-        for node in walk(statement)
+        for node in nodes
         if isinstance(node, ast.ExprStatement)
         and node is not statements[-1]
         and not _chooses(node.value)
@@ -113,7 +113,7 @@ def _nodes(roots: Iterable[Any]) -> Iterator[Any]:
             stack += node
         elif isinstance(node, tree.Expr | tree.Statement):
             yield node
-            stack += [getattr(node, slot.name) for slot in fields(type(node))]
+            stack += [getattr(node, slot) for slot in SLOTS[type(node)]]
 
 
 # What `assert` and `abort` stop a program with.

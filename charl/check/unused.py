@@ -50,6 +50,8 @@ class _Walker:
 
     def visit(self, node: ast.Node) -> None:
         match node:
+            case ast.Name():
+                self._read(node.name)
             case ast.Block():
                 self._block(node)
             case ast.Let():
@@ -69,8 +71,6 @@ class _Walker:
                 self._each(x for p in node.parameters for x in (p.type, p.default))
                 result = None if isinstance(node, ast.Initialiser) else _result_type(node)
                 self._inside(patterns, [result, node.body])
-            case ast.Name():
-                self._read(node.name)
             case ast.NamedType():
                 self._read(node.path[0].name)
                 self._each(children(node))
