@@ -22,6 +22,7 @@ from charl.types.types import Type, Typed
 if TYPE_CHECKING:
     from charl.core.builder import Builder
     from charl.core.ir import Statement, Value
+    from charl.types.dtypes import DType
 
 
 class Fault(Exception):
@@ -65,6 +66,32 @@ class RuleContext(Protocol):
 
 Rule = Callable[[RuleContext, Sequence[Typed], Mapping[str, Any]], tuple[Type, ...]]
 Gradient = Callable[["Builder", "Statement", Sequence["Value | None"]], "Sequence[Value | None]"]
+
+
+class Elements(Protocol):
+    """How a primitive writes one element of its result, for kernels: scalar Core at a place inside
+    loops. Calling it emits an op on scalars; integers wrap."""
+
+    def __call__(self, op: str, *operands: Value | float, **attributes: Any) -> Value: ...
+
+    def element(self, tensor: Value, index: Sequence[Value]) -> Value:
+        """One element of an operand, the index counted from 0 and in bounds; of a scalar, itself.
+        An index that is out of bounds by selection (the other side of a `select` is taken) must be
+        brought into bounds, or to -1 where there are no elements, by the rule."""
+        ...
+
+    def size(self, tensor: Value, axis: int) -> Value:
+        """The size of an axis, int64."""
+        ...
+
+    def constant(self, number: float, dtype: DType) -> Value: ...
+
+    def check(self, condition: Value) -> None:
+        """Stops the program where this is false: the op's evaluation says what is wrong."""
+        ...
+
+
+Element = Callable[[Elements, "Statement", "Sequence[Value]"], "Value"]
 
 
 class Kind(Enum):
@@ -140,6 +167,8 @@ class Op:
     `specialise(operand types, attributes)` gives `evaluate` for exactly these operand types, the
     attributes filled in; see `bind`. `complete(operands, attributes)` gives the attributes of a
     call as a user wrote it those that follow from its operands; Core has them all.
+    `element(k, statement, index)` writes one element of the one result inside a kernel; None where
+    elements do not stand for themselves (a sort, a product).
     """
 
     name: str
@@ -157,6 +186,7 @@ class Op:
     in_place: Callable[..., Any] | None = None
     specialise: Callable[[Sequence[Type], Mapping[str, Any]], Callable[..., Any]] | None = None
     complete: Callable[[Sequence[Typed], dict[str, Any]], dict[str, Any]] | None = None
+    element: Element | None = None
 
     def bind(self, types: Sequence[Type], attributes: Mapping[str, Any]) -> Callable[..., Any]:
         """`evaluate` for operands of these types, attributes filled in: what an interpreter calls.

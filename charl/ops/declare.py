@@ -23,7 +23,18 @@ import numpy as np
 
 from charl.core.builder import Builder
 from charl.core.ir import Statement, Value
-from charl.core.op import Effect, Gradient, Op, Parameter, Rule, RuleContext, Sample, declare
+from charl.core.op import (
+    Effect,
+    Element,
+    Elements,
+    Gradient,
+    Op,
+    Parameter,
+    Rule,
+    RuleContext,
+    Sample,
+    declare,
+)
 from charl.types import dtypes, types
 from charl.types.dims import Dim, Known, Unknown
 from charl.types.dtypes import DType
@@ -245,8 +256,15 @@ def elementwise(
             dim=dim,
             in_place=overwriting(array) if result is None else None,
             specialise=specialise,
+            element=element_by_element,
         )
     )
+
+
+def element_by_element(k: Elements, statement: Statement, index: Sequence[Value]) -> Value:
+    """An element of an elementwise result: the op on the elements of its operands."""
+    elements = [k.element(v, index if rank(v) else ()) for v in statement.operands]
+    return k(statement.op.name, *elements, **statement.attributes)
 
 
 def overwriting(array: Callable[..., Any]) -> Callable[..., Any] | None:
@@ -311,6 +329,7 @@ def plain(
     warns: bool = False,
     specialise: Callable[[Sequence[Type], Mapping[str, Any]], Callable[..., Any]] | None = None,
     complete: Callable[[Sequence[Typed], dict[str, Any]], dict[str, Any]] | None = None,
+    element: Element | None = None,
 ) -> Op:
     """Declare a primitive by its rule; `warns` when NumPy may warn inside `evaluate`.
 
@@ -344,6 +363,7 @@ def plain(
             in_place=in_place,
             specialise=specialise or bare,
             complete=complete,
+            element=element,
         )
     )
 

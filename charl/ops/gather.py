@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from charl.core.builder import Builder
-from charl.core.ir import Value
-from charl.core.op import Fault, Kind, Parameter, RuleContext, Sample
+from charl.core.ir import Statement, Value
+from charl.core.op import Elements, Fault, Kind, Parameter, RuleContext, Sample
 from charl.ops.declare import (
     Cotangents,
     normal_axis,
