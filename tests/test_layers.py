@@ -20,6 +20,7 @@ PACKAGE = Path(charl.__file__).parent
 # From the top down. A name is a package or a module of `charl`.
 LAYERS = (
     "folders",
+    "shelf",
     "bytecode",
     "stamps",
     "records",

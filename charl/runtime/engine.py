@@ -1,76 +1,74 @@
-"""From LLVM's text to machine code in this process."""
+"""Machine code in this process: an object file loaded, and the addresses of what it offers.
+
+The loader of the runtime's library (`native/load.c`) does it without LLVM. Where it does not know
+the kind of object file, LLVM links it.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+import ctypes
+from collections.abc import Callable, Iterable, Mapping
+from ctypes import c_char_p, c_int64, c_void_p
 from functools import cache
 from typing import Any
+from weakref import finalize
 
-import llvmlite.binding as llvm
-
-from charl.runtime import library
+from charl.runtime.library import library
 
 
-@cache
-def target_machine(level: int) -> Any:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=level,
-        reloc="pic",
-        codemodel="jitdefault",
-    )
+class Symbol(ctypes.Structure):
+    """As in `native/charl.h`."""
+
+    _fields_ = (("name", c_char_p), ("address", c_void_p))
 
 
 @cache
-def _jit() -> Any:
-    return llvm.create_lljit_compiler(target_machine(2))
-
-
-def compile_object(text: str, level: int = 2) -> bytes:
-    """The optimised machine code of a module, as an object file."""
-    machine = target_machine(level)
-    module = llvm.parse_assembly(text)
-    module.triple = machine.triple
-    module.data_layout = str(machine.target_data)
-    options = llvm.create_pipeline_tuning_options(speed_level=level)
-    options.loop_vectorization = options.slp_vectorization = level >= 2
-    options.loop_unrolling = options.loop_interleaving = level >= 2
-    llvm.create_pass_builder(machine, options).getModulePassManager().run(
-        module, llvm.create_pass_builder(machine, options)
-    )
-    found: bytes = machine.emit_object(module)
-    return found
+def loader() -> tuple[Callable[..., int], Callable[..., None]]:
+    """What loads an object file, and what frees its memory."""
+    load, unload = library().charl_load, library().charl_unload
+    load.restype = c_int64
+    load.argtypes = [c_char_p, c_int64, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p]
+    unload.restype, unload.argtypes = None, [c_void_p, c_int64]
+    return load, unload
 
 
 class Engine:
-    """Loaded machine code; `symbols` are addresses that only this program knows."""
-
-    _count = 0
+    """Loaded machine code, which leaves memory with this object. `symbols` are addresses that only
+    this program knows."""
 
     def __init__(
-        self, text: str, exported: Iterable[str], symbols: Mapping[str, int | None]
+        self, code: bytes, exported: Iterable[str], symbols: Mapping[str, int | None]
     ) -> None:
-        Engine._count += 1
-        builder = llvm.JITLibraryBuilder().add_object_img(compile_object(text))
-        for name in exported:
-            builder = builder.export_symbol(name)
-        for name, place in symbols.items():
-            builder = builder.import_symbol(name, place)
-        for name in undefined(text):
-            place = library.address(name)
-            if place is not None and name not in symbols:
-                builder = builder.import_symbol(name, place)
-        self._tracker = builder.add_current_process().link(_jit(), f"program {self._count}")
+        found = self._load(code, sorted(exported), symbols)
+        if found is None:
+            from charl.runtime.linked import link  # loads LLVM
+
+            found = link(code, sorted(exported), symbols)
+        self._addresses = found
 
     def address(self, name: str) -> int:
-        found: int = self._tracker[name]
+        found: int = self._addresses[name]
         return found
 
-
-def undefined(text: str) -> list[str]:
-    """The functions and variables of the runtime that a module names."""
-    return sorted(set(re.findall(r"@(charl_\w+)", text)) - {"charl_texts"})
+    def _load(
+        self, code: bytes, exported: list[str], symbols: Mapping[str, int | None]
+    ) -> Mapping[str, Any] | None:
+        imports = (Symbol * len(symbols))(*(Symbol(n.encode(), a) for n, a in symbols.items()))
+        exports = (Symbol * len(exported))(*(Symbol(n.encode(), None) for n in exported))
+        memory = c_void_p()
+        load, unload = loader()
+        size = load(
+            code,
+            len(code),
+            library()._handle,
+            imports,
+            len(imports),
+            exports,
+            len(exports),
+            ctypes.byref(memory),
+        )
+        if size < 0:
+            return None
+        # At the end of the process everything leaves anyway.
+        finalize(self, unload, memory.value, size).atexit = False
+        return {name: symbol.address for name, symbol in zip(exported, exports)}

@@ -11,21 +11,23 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from charl.backend.llvm.entries import entry_name, program_text
-from charl.backend.llvm.module import Module, Site
 from charl.core.ir import Program, Statement
 from charl.core.op import Fault
 from charl.interp.faults import Place, diagnosed, span_of
 from charl.interp.support import reporter, shape_reporter
 from charl.runtime.engine import Engine
+from charl.runtime.image import Image
 from charl.runtime.library import HOST, library
 from charl.runtime.values import Objects, read, words_of, write
 from charl.types import dtypes
 from charl.types.types import Tensor
+
+if TYPE_CHECKING:
+    from charl.backend.llvm.module import Site
 
 STACK = 1 << 28
 OK, FAILED, INTERRUPTED, RAISED = range(4)
@@ -33,19 +35,23 @@ STATEMENT_FAILED, TOO_DEEP, NO_MEMORY = range(3)  # as in `native/charl.h`
 
 
 class NativeMachine:
-    """Compiles a program; `exported` are the functions that may be called."""
+    """A program ready to be called; Core is compiled first, and then `exported` are the functions
+    that may be called."""
 
-    def __init__(self, program: Program, exported: Sequence[str]) -> None:
-        self.program = program
+    def __init__(self, program: Program | Image, exported: Sequence[str] = ()) -> None:
+        if not isinstance(program, Image):
+            from charl.runtime.compile import compile_image  # a kept image needs none of it
+
+            program = compile_image(program, exported)
+        self.image = program
+        self.program = program.program
         self.objects = Objects()
-        self.module = Module(program)
-        text = program_text(self.module, exported)
         self.raised: tuple[BaseException, int] | None = None
         self.served: dict[int, Callable[[int, bool], None]] = {}
         self.host = HOST(self._host)
-        entries = [entry_name(self.module, name) for name in exported]
         address = ctypes.cast(self.host, ctypes.c_void_p).value
-        self.engine = Engine(text, [*entries, "charl_texts"], {"charl_host": address})
+        exports = [*self.image.entries.values(), "charl_texts"]
+        self.engine = Engine(self.image.code, exports, {"charl_host": address})
 
     def call(self, name: str, arguments: Sequence[Any]) -> tuple[Any, ...]:
         """The results of a function. Raises CharlError, or KeyboardInterrupt with its `span`."""
@@ -59,7 +65,7 @@ class NativeMachine:
         for type, value in zip(parameters, arguments):
             write(type, value, place, self.objects)
             place += 8 * words_of(type)
-        status = self._run(self.engine.address(entry_name(self.module, name)), slots)
+        status = self._run(self.engine.address(self.image.entries[name]), slots)
         try:
             if status != OK:
                 raise self._problem(status)
@@ -75,7 +81,7 @@ class NativeMachine:
     def _texts(self) -> None:
         """The strings of the program, which are objects of the host."""
         place = self.engine.address("charl_texts")
-        for number, text in enumerate(self.module.texts):
+        for number, text in enumerate(self.image.texts):
             pointer = self.objects.hold(text)
             ctypes.c_int64.from_address(pointer - 16).value = 1 << 60  # never freed
             ctypes.c_int64.from_address(place + 8 * number).value = pointer
@@ -108,7 +114,7 @@ class NativeMachine:
         try:
             serve = self.served.get(site)
             if serve is None:
-                serve = self.served[site] = self._server(self.module.sites[site])
+                serve = self.served[site] = self._server(self.image.sites[site])
             serve(slots, bool(dies))
             return OK
         except BaseException as problem:
@@ -157,7 +163,7 @@ class NativeMachine:
             return self._diagnosed(RecursionError(), number)
         if kind == NO_MEMORY:
             return self._diagnosed(_no_memory(), number)
-        statement = self.module.sites[number].statement
+        statement = self.image.sites[number].statement
         assert statement is not None
         try:
             self._replay(statement)
@@ -195,7 +201,7 @@ class NativeMachine:
         count = variable("charl_trace_count")
         pointer = ctypes.POINTER(ctypes.c_int64).in_dll(library(), "charl_trace_sites")
         numbers = [number, *(pointer[i] for i in range(count))]
-        sites = [self.module.sites[n] for n in reversed(numbers)]
+        sites = [self.image.sites[n] for n in reversed(numbers)]
         return [Place(s.function.shown or s.function.name, s.statement) for s in sites]
 
 

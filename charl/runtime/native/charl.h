@@ -51,6 +51,20 @@ int32_t charl_parallel(Body *body, int64_t *context, int64_t count, int64_t grai
 /* How many threads work, the caller's included: CHARL_THREADS, or as many as there are CPUs. */
 int64_t charl_threads(void);
 
+/* Loads an object file, which may name `imports`, and what is in `library` (from dlopen) and in the
+ * process; the addresses of `exports` are filled in. Returns the size of its memory, to be handed
+ * to charl_unload, or -1 for an object that this loader does not know how to load. */
+typedef struct {
+    const char *name;
+    void *address;
+} Symbol;
+int64_t charl_load(const unsigned char *object, int64_t size, void *library, const Symbol *imports,
+                   int64_t import_count, Symbol *exports, int64_t export_count, void **memory);
+void charl_unload(void *memory, int64_t bytes);
+
 typedef enum { STATEMENT_FAILED, TOO_DEEP, NO_MEMORY } Failure;
+
+extern char *charl_stack_limit;
+extern int64_t charl_fault_kind, charl_fault_dtype;
 
 #endif
