@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import suppress
 from ctypes import CFUNCTYPE, POINTER, c_int32, c_int64, c_void_p
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -11,6 +12,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 HOST = CFUNCTYPE(c_int32, c_int64, c_int32, c_void_p)
 ENTRY = CFUNCTYPE(c_int32, c_void_p)
 BODY = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64)
+LOADER = CFUNCTYPE(None)
 
 # What compiled code may name: every function and variable of the library that begins with charl_.
 FUNCTIONS: dict[str, tuple[object, list[object]]] = {
@@ -25,6 +27,8 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "charl_interrupt": (None, []),
     "charl_parallel": (c_int32, [BODY, c_void_p, c_int64, c_int64]),
     "charl_threads": (c_int64, []),
+    "charl_blas_loader": (None, [LOADER]),
+    "charl_use_blas": (None, [c_void_p] * 4),
 }
 
 
@@ -48,7 +52,17 @@ def library() -> ctypes.CDLL:
     for name, (result, operands) in FUNCTIONS.items():
         function = getattr(loaded, name)
         function.restype, function.argtypes = result, operands
+    loaded.charl_blas_loader(_load_blas)
     return loaded
+
+
+@LOADER  # type: ignore[untyped-decorator]
+def _load_blas() -> None:
+    """Called by the first product of the process: most programs have none."""
+    from charl.runtime.blas import load_blas
+
+    with suppress(OSError):  # without the wheel there are plain loops
+        load_blas()
 
 
 def address(name: str) -> int | None:

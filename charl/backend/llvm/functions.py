@@ -27,6 +27,7 @@ from charl.backend.llvm.layout import (
 from charl.backend.llvm.module import Module
 from charl.backend.llvm.scalars import has_form, scalar
 from charl.backend.llvm.text import Text, literal, scalar_type
+from charl.backend.llvm.views import transposed_views
 from charl.core.ir import Block, Function, Statement, Value
 from charl.transform.ownership import Ownership, plan_ownership
 from charl.types import dims
@@ -70,6 +71,7 @@ class FunctionWriter:
         self.plan: Ownership = plan_ownership(function, counted)
         self.statement: Statement | None = None
         self.dying: list[Value] = []
+        self.views = transposed_views(function)
         self.late: list[Text] = []
         self.failures: dict[Statement, str] = {}
         self.leave = ""
@@ -307,7 +309,9 @@ class FunctionWriter:
         self.statement = statement
         self.dying = list(self.plan.dying.get(statement, ()))
         written = WRITERS.get(statement.op.name)
-        if written is not None:
+        if statement.results and statement.results[0] in self.views:
+            self.view(statement)
+        elif written is not None:
             written(self, statement)
         elif self.is_scalar_form(statement):
             self.scalar(statement)
@@ -320,6 +324,12 @@ class FunctionWriter:
         for value in self.plan.unused.get(statement, ()):
             self.release(self.of(value))
         self.statement, self.dying = before
+
+    def view(self, statement: Statement) -> None:
+        """A transpose that nothing but products reads: the same memory."""
+        (x,), (result,) = statement.operands, statement.results
+        sizes = self.held[x].sizes
+        self.bind(result, Held(self.take(x), tuple(sizes[i] for i in self.views[result])))
 
     def is_scalar_form(self, statement: Statement) -> bool:
         values = (*statement.operands, *statement.results)

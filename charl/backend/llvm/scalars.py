@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from charl.backend.llvm.narrow_floats import rounded
 from charl.backend.llvm.text import Text, literal, scalar_type
 from charl.types.dtypes import BOOL, FLOAT32, INT64, DType
 
@@ -74,7 +75,7 @@ def scalar(
     result = found(s, FLOAT32, *wide)
     if name in COMPARISONS or name in TESTS:
         return result
-    return s.text.let(f"fptrunc float {result} to {scalar_type(dtype)}")
+    return rounded(s.text, result, "float", scalar_type(dtype))
 
 
 def narrow(dtype: DType) -> bool:
@@ -461,8 +462,8 @@ def cast(s: Scalars, x: str, source: DType, target: DType) -> str:
         return s.text.let(f"fpext {old} {x} to {new}")
     if target.bits == source.bits:  # float16 and bfloat16
         wide = s.text.let(f"fpext {old} {x} to float")
-        return s.text.let(f"fptrunc float {wide} to {new}")
-    return s.text.let(f"fptrunc {old} {x} to {new}")
+        return rounded(s.text, wide, "float", new)
+    return rounded(s.text, x, old, new)
 
 
 def _from_integer(s: Scalars, x: str, source: DType, target: DType) -> str:

@@ -1,0 +1,193 @@
+"""Matrix products and contractions: how their operands lie, and the call of the runtime.
+
+Every product is a contraction: paired axes of the batch, the axes kept of the left side, the
+summed axes in pairs, those kept of the right side; the result is [batch, left, right]. Axes that
+follow each other in the memory of every operand that has them are one longer axis. What is left is
+a matrix product, c[i, j] = sum over l of a[i, l] b[l, j], with strides, inside some outer axes.
+BLAS takes matrices whose rows or whose columns are dense, so transposed operands and heads of
+attention need no copy. An operand that lies otherwise is first copied into the order batch, kept,
+summed.
+
+The description of a product is written into words on the stack (`Product` in `native/product.h`),
+and the runtime spreads its rows or columns over threads. Products of a few small matrices of
+constant sizes are written out here instead (`small_products.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from charl.backend.llvm.functions import FunctionWriter, writer
+from charl.backend.llvm.layout import Held, dtype_of, is_scalar, rank
+from charl.backend.llvm.loops import counted
+from charl.backend.llvm.scalars import cast, narrow
+from charl.backend.llvm.small_products import is_small, write_small_product
+from charl.backend.llvm.strided import MatrixProduct, Operand, product_of, stride
+from charl.backend.llvm.tensors import (
+    allocate,
+    count,
+    element_place,
+    item_bytes,
+    load_element,
+    store_element,
+)
+from charl.core.ir import Statement, Value
+from charl.types.dtypes import FLOAT32, DType
+from charl.types.types import Tensor
+
+KINDS = ("float32", "float64", "int8", "int16", "int32", "int64")  # as in `native/product.h`
+MOST_OUTER = 6
+HEAD_WORDS = 13
+
+
+@writer("matmul")
+def _matmul(w: FunctionWriter, s: Statement) -> None:
+    n = rank(s.operands[0].type)
+    batch = tuple(range(n - 2))
+    product(w, s, batch, batch, (n - 1,), (n - 2,))
+
+
+@writer("contract")
+def _contract(w: FunctionWriter, s: Statement) -> None:
+    n, m = (rank(v.type) for v in s.operands)
+    axes = s.attributes
+    lb, la = (tuple(i % n for i in axes.get(key, ())) for key in ("left_batch", "left_axes"))
+    rb, ra = (tuple(i % m for i in axes.get(key, ())) for key in ("right_batch", "right_axes"))
+    product(w, s, lb, rb, la, ra)
+
+
+def product(
+    w: FunctionWriter,
+    s: Statement,
+    left_batch: Sequence[int],
+    right_batch: Sequence[int],
+    left_axes: Sequence[int],
+    right_axes: Sequence[int],
+) -> None:
+    x, y = s.operands
+    (result,) = s.results
+    dtype = dtype_of(result.type)
+    for i, j in (*zip(left_batch, right_batch), *zip(left_axes, right_axes)):
+        demand_equal(w, x, i, y, j)
+    a, b = operand(w, x), operand(w, y)
+    left = [i for i in range(rank(x.type)) if i not in {*left_batch, *left_axes}]
+    right = [i for i in range(rank(y.type)) if i not in {*right_batch, *right_axes}]
+    sizes = [a.sizes[i] for i in (*left_batch, *left)] + [b.sizes[i] for i in right]
+    new = allocate(w, result.type, sizes) if sizes else Held(w.text.alloca("i64"))
+    temporary: list[str] = []
+    working, target = dtype, new.text
+    if narrow(dtype):
+        # Multiplied in float32 and rounded once, at the end.
+        working = FLOAT32
+        a, b = (convert(w, v, dtype, FLOAT32, temporary) for v in (a, b))
+        target = scratch(w, FLOAT32, sizes, temporary)
+    c = Operand(target, tuple(sizes))
+    batch, summed = list(zip(left_batch, right_batch)), list(zip(left_axes, right_axes))
+    p = product_of(w.text, a, b, c, batch, left, right, summed, MOST_OUTER)
+    if p is None:
+        a = ordered(w, a, (*left_batch, *left, *left_axes), working, temporary)
+        b = ordered(w, b, (*right_batch, *right_axes, *right), working, temporary)
+        n, m, k, o = len(batch), len(left), len(summed), len(right)
+        batch, summed = [(i, i) for i in range(n)], [(n + m + i, n + i) for i in range(k)]
+        columns = range(n + k, n + k + o)
+        p = product_of(w.text, a, b, c, batch, range(n, n + m), columns, summed, MOST_OUTER)
+        assert p is not None
+    if is_small(p, working):
+        write_small_product(w, p, working)
+    else:
+        call_runtime(w, p, working)
+    if narrow(dtype):
+        with counted(w.text, count(w, sizes)) as at_element:
+            value = load_element(w, FLOAT32, element_place(w, FLOAT32, target, at_element))
+            rounded = cast(w, value, FLOAT32, dtype)
+            store_element(w, dtype, rounded, element_place(w, dtype, new.text, at_element))
+    for pointer in temporary:
+        w.release(pointer)
+    w.bind(result, new if sizes else Held(load_element(w, dtype, new.text)))
+
+
+def demand_equal(w: FunctionWriter, x: Value, i: int, y: Value, j: int) -> None:
+    """Stops the program where two axes that must be of one size are not."""
+    assert isinstance(x.type, Tensor) and isinstance(y.type, Tensor)
+    one, other = w.held[x].sizes[i], w.held[y].sizes[j]
+    if one != other and x.type.shape[i] != y.type.shape[j]:
+        w.fail_if(w.text.let(f"icmp ne i64 {one}, {other}"))
+
+
+# --- Operands ------------------------------------------------------------------------------------
+
+
+def operand(w: FunctionWriter, value: Value) -> Operand:
+    """A value as a product sees it; a scalar is a tensor without axes."""
+    held = w.held[value]
+    if is_scalar(value.type):
+        place = w.text.alloca("i64")
+        store_element(w, dtype_of(value.type), held.text, place)
+        return Operand(place, ())
+    return Operand(held.text, held.sizes, w.views.get(value))
+
+
+def scratch(w: FunctionWriter, dtype: DType, sizes: Sequence[str], temporary: list[str]) -> str:
+    """Memory for a tensor, entered among what is to be released."""
+    sizes = sizes or ("1",)
+    pointer = allocate(w, Tensor(dtype, tuple(0 for _ in sizes)), sizes).text
+    temporary.append(pointer)
+    return pointer
+
+
+def convert(w: FunctionWriter, x: Operand, old: DType, new: DType, temporary: list[str]) -> Operand:
+    """The operand with another dtype, its elements in the same order."""
+    pointer = scratch(w, new, x.sizes, temporary)
+    with counted(w.text, count(w, x.sizes)) as at:
+        value = cast(w, load_element(w, old, element_place(w, old, x.pointer, at)), old, new)
+        store_element(w, new, value, element_place(w, new, pointer, at))
+    return Operand(pointer, x.sizes, x.order)
+
+
+def ordered(
+    w: FunctionWriter, x: Operand, order: Sequence[int], dtype: DType, temporary: list[str]
+) -> Operand:
+    """The operand copied so that its axes lie in this order."""
+    sizes = tuple(x.sizes[i] for i in order)
+    pointer = scratch(w, dtype, sizes, temporary)
+    kept = [i for i in order if x.sizes[i] != "1"]
+    words = w.text.alloca("i64", max(2 * len(kept), 1))
+    put_words(w, words, [x.sizes[i] for i in kept])
+    steps = [stride(w.text, x, x.place(i)) for i in kept]
+    put_words(w, words, steps, len(kept))
+    call = w.declare("charl_gather_strided", "void", ["ptr", "ptr", "i64", "i64", "ptr"])
+    width = item_bytes(dtype)
+    w.text.put(
+        f"call void {call}(ptr {pointer}, ptr {x.pointer}, i64 {width}, i64 {len(kept)}, "
+        f"ptr {words})"
+    )
+    return Operand(pointer, sizes)
+
+
+# --- The call ------------------------------------------------------------------------------------
+
+
+def describe(w: FunctionWriter, p: MatrixProduct, dtype: DType) -> str:
+    """The words of a product, on the stack."""
+    words = w.text.alloca("i64", HEAD_WORDS + 4 * MOST_OUTER)
+    for n, pointer in enumerate((p.a, p.b, p.c)):
+        put_words(w, words, [pointer], n, "ptr")
+    head = [str(KINDS.index(dtype.name)), p.m, p.n, p.k]
+    head += [p.a_row, p.a_column, p.b_row, p.b_column, p.c_row, str(len(p.outer))]
+    axes = [word for axis in p.outer for word in (axis.size, axis.a, axis.b, axis.c)]
+    put_words(w, words, [*head, *axes], 3)
+    return words
+
+
+def put_words(
+    w: FunctionWriter, place: str, values: Sequence[str], first: int = 0, kind: str = "i64"
+) -> None:
+    for n, value in enumerate(values):
+        at = w.text.let(f"getelementptr i64, ptr {place}, i64 {first + n}")
+        w.text.put(f"store {kind} {value}, ptr {at}")
+
+
+def call_runtime(w: FunctionWriter, p: MatrixProduct, dtype: DType) -> None:
+    words = describe(w, p, dtype)
+    call = w.declare("charl_product", "i32", ["ptr"])
+    w.text.let(f"call i32 {call}(ptr {words})")
