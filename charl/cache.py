@@ -6,10 +6,12 @@ of its own files, the versions of Python and NumPy); and the paths the checker l
 and data files whose shapes became types, with the stamps they had then. Places where it looked and
 found nothing are among them. If any of it has changed, the program is compiled anew.
 
-A file holds the CRC of the rest, then two pickles: what it was made from, and what was made.
-Primitives and dtypes, which are what they are and not what they hold, are pickled by name. A file
-is written beside its place and then put there, so that processes may share the folder; one that is
-damaged counts as absent. The 100 programs used last are kept.
+For the native backend an image is kept: the machine code with the Core that its places refer to.
+It is made for one CPU and one version of LLVM, which count among what it was made from.
+
+A file of the shelf (`shelf.py`) holds two pickles: what it was made from, and what was made.
+Primitives and dtypes, which are what they are and not what they hold, are pickled by name. The 100
+programs used last are kept.
 
 Like the driver this imports what is heavy (NumPy, the primitives) inside its functions, so that the
 command line can be told about without it.
@@ -23,11 +25,10 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pickle import HIGHEST_PROTOCOL, Pickler, Unpickler
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from charl import __version__, driver
+from charl import __version__, driver, shelf
 from charl.diagnostics.diagnostic import Diagnostic
 from charl.folders import cache_folder, keeps
 from charl.source import Source
@@ -35,45 +36,85 @@ from charl.stamps import Stamp, stamp
 
 if TYPE_CHECKING:
     from charl.core.ir import Program
+    from charl.runtime.image import Image
 
 MOST = 100
 PACKAGE = os.path.dirname(__file__)
 
-Compiled: TypeAlias = "tuple[Program, list[Diagnostic]]"
+# What was made of a program: its Core, or an image of its machine code.
+Made = TypeVar("Made")
 
 
 def compiled(
     source: Source,
     *,
     arguments: Sequence[str] = (),
+    passes: Sequence[str] | None = None,
     clock: driver.Clock = lambda stage, seconds: None,
-) -> Compiled:
+) -> tuple[Program, list[Diagnostic]]:
     """The optimised Core of a program and its warnings, from the cache when it is there. Raises
     CharlError with the errors of a program that does not compile: those are not kept."""
+    settings = () if passes is None else (tuple(passes),)
+    return _kept(source, arguments, settings, passes, clock, lambda program: program)
+
+
+def compiled_natively(
+    source: Source,
+    *,
+    arguments: Sequence[str] = (),
+    passes: Sequence[str] | None = None,
+    level: int,
+    clock: driver.Clock = lambda stage, seconds: None,
+) -> tuple[Image, list[Diagnostic]]:
+    """The machine code of a program, likewise: what is kept needs neither compiler nor LLVM."""
+    from charl.runtime.code_cache import target
+
+    def make(program: Program) -> Image:
+        from charl.runtime.compile import compile_image  # only for what is not kept
+
+        return compile_image(program, (program.entry,), level=level, clock=clock)
+
+    settings = "native", level, None if passes is None else tuple(passes), target()
+    return _kept(source, arguments, settings, passes, clock, make)
+
+
+def _kept(
+    source: Source,
+    arguments: Sequence[str],
+    settings: tuple[object, ...],
+    passes: Sequence[str] | None,
+    clock: driver.Clock,
+    make: Callable[[Program], Made],
+) -> tuple[Made, list[Diagnostic]]:
+    """What `make` makes of a program with these settings, and the program's warnings."""
     start = time.perf_counter()
     # CHARL_VERIFY asks for every pass to be run and verified.
-    path = place(source, arguments) if keeps() and not os.environ.get("CHARL_VERIFY") else None
-    made_from = (source.text, charl_itself()) if path is not None else None
+    keeping = keeps() and not os.environ.get("CHARL_VERIFY")
+    path = place(source, arguments, settings) if keeping else None
+    made_from = (source.text, charl_itself(), settings) if path is not None else None
     found = read(path, made_from) if path is not None else None
     if found is not None:
         clock("cache", time.perf_counter() - start)
-        return found
-    checked = driver.check(source, arguments=arguments)
-    clock("check", time.perf_counter() - start)
+        kept: tuple[Made, list[Diagnostic]] = found
+        return kept
+    checked = driver.check(source, arguments=arguments, clock=clock)
     warnings = list(checked.warnings)
-    program = driver.compile_chunk(checked.main, warn=warnings.append, clock=clock)
+    program = driver.compile_chunk(checked.main, warn=warnings.append, clock=clock, passes=passes)
+    made = make(program)
     if path is not None:
-        write(path, made_from, checked.looked_at, (program, warnings))
-    return program, warnings
+        start = time.perf_counter()
+        write(path, made_from, checked.looked_at, (made, warnings))
+        clock("keep", time.perf_counter() - start)
+    return made, warnings
 
 
-def place(source: Source, arguments: Sequence[str]) -> str:
+def place(source: Source, arguments: Sequence[str], settings: tuple[object, ...] = ()) -> str:
     """The path of the file that a program is kept in. Two that share one displace each other."""
     try:
         here = os.getcwd()
     except OSError:  # the folder has been deleted
         here = ""
-    known_by = repr((here, source.name, *arguments)).encode("utf-8", "backslashreplace")
+    known_by = repr((here, source.name, *arguments, *settings)).encode("utf-8", "backslashreplace")
     return os.path.join(cache_folder(), "programs", f"{zlib.crc32(known_by):08x}")
 
 
@@ -94,53 +135,29 @@ def own_files(folder: str) -> Iterator[tuple[str, int, int]]:
             yield from own_files(entry.path)
 
 
-def read(path: str, made_from: object) -> Compiled | None:
-    """The program kept at `path`; None when there is none, or what it was made from has changed."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError:
+def read(path: str, made_from: object) -> Any:
+    """What is kept at `path`; None when there is none, or what it was made from has changed."""
+    content = shelf.take(path)
+    if content is None:
         return None
-    crc, rest = content[:4], content[4:]
-    if zlib.crc32(rest).to_bytes(4) != crc:
-        return None
-    stream = io.BytesIO(rest)
+    stream = io.BytesIO(content)
     kept_from, looked_at = Unpickler(stream).load()
     if kept_from != made_from or any(stamp(p) != then for p, then in looked_at.items()):
         return None
-    found: Compiled = reader(stream).load()
-    with suppress(OSError):  # another process may just have deleted it
-        os.utime(path)  # used now: `forget` goes by this
+    found = reader(stream).load()
+    shelf.touch(path)
     return found
 
 
-def write(path: str, made_from: object, looked_at: Mapping[str, Stamp], made: Compiled) -> None:
-    """Keeps a program. A folder that cannot be written means that nothing is kept."""
+def write(path: str, made_from: object, looked_at: Mapping[str, Stamp], made: object) -> None:
+    """Keeps what was made of a program."""
     stream = io.BytesIO()
     Pickler(stream, HIGHEST_PROTOCOL).dump((made_from, looked_at))
     try:
         writer(stream).dump(made)
     except RecursionError:
         return  # code nested by the thousand is not worth a way of its own
-    rest = stream.getvalue()
-    folder, name = os.path.split(path)
-    beside = os.path.join(folder, f".{name}.{os.getpid()}")
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        with open(beside, "wb") as file:
-            file.write(zlib.crc32(rest).to_bytes(4) + rest)
-        os.replace(beside, path)
-        forget(folder)
-    except OSError:
-        with suppress(OSError):  # what a full disk took of it
-            os.remove(beside)
-
-
-def forget(folder: str) -> None:
-    """Deletes the programs that were not used for longest."""
-    entries = sorted(os.scandir(folder), key=lambda e: e.stat().st_mtime_ns)
-    for old in entries[:-MOST]:
-        os.remove(old.path)
+    shelf.put(path, stream.getvalue(), MOST)
 
 
 # --- Pickling Core -------------------------------------------------------------------------------

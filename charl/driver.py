@@ -14,8 +14,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from charl.backends import Backend
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
 from charl.diagnostics.suggest import nearest
 from charl.source import Source, Span
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from charl.core.ir import Program
     from charl.ops.random import State
     from charl.ops.world import Bar
+    from charl.runtime.image import Image
     from charl.syntax.ast import Module
 
 # A source text larger than this is surely not one.
@@ -32,8 +34,6 @@ LARGEST_SOURCE = 1 << 28
 
 # Called with a stage's name and the seconds it took.
 Clock = Callable[[str, float], None]
-# What runs a program: compiled, or walked by the reference.
-Backend = Literal["native", "interpreter"]
 
 
 def read_source(path: str) -> Source:
@@ -122,11 +122,21 @@ def test_names(source: Source) -> list[str]:
     return [item.name for item in parse(source).statements if isinstance(item, Test)]
 
 
-def check(source: Source, *, arguments: Sequence[str] = (), tests: bool = False) -> CheckedProgram:
+def check(
+    source: Source,
+    *,
+    arguments: Sequence[str] = (),
+    tests: bool = False,
+    clock: Clock = lambda stage, seconds: None,
+) -> CheckedProgram:
     """Resolves names and types. Raises CharlError with all errors."""
+    start = time.perf_counter()
     from charl.check.program import check_program
 
-    return check_program(source, arguments=arguments, tests=tests)
+    checked = check_program(source, arguments=arguments, tests=tests)
+    clock("parse", checked.parsing)
+    clock("check", time.perf_counter() - start - checked.parsing)
+    return checked
 
 
 def compile_chunk(
@@ -134,17 +144,21 @@ def compile_chunk(
     *,
     warn: Callable[[Diagnostic], None] = lambda warning: None,
     clock: Clock = lambda stage, seconds: None,
+    passes: Sequence[str] | None = None,
 ) -> Program:
-    """The optimised Core of a checked piece of top-level code. Raises CharlError (gradients)."""
-    from charl.lower.program import lower_chunk
-    from charl.transform.pipeline import optimise
-
+    """The optimised Core of a checked piece of top-level code; `passes` are the names of those to
+    run in place of all. Raises CharlError (gradients)."""
     start = time.perf_counter()
+    from charl.lower.program import lower_chunk
+    from charl.transform.pipeline import AFTER_GRADIENTS, optimise
+
     program = lower_chunk(chunk)
     clock("lower", time.perf_counter() - start)
     start = time.perf_counter()
-    program = optimise(program, warn)
-    clock("optimise", time.perf_counter() - start)
+    by_name = {step.__name__: step for step in AFTER_GRADIENTS}
+    chosen = AFTER_GRADIENTS if passes is None else [by_name[name] for name in passes]
+    program = optimise(program, warn, chosen)
+    clock("passes", time.perf_counter() - start)
     return program
 
 
@@ -173,14 +187,16 @@ def warnings_of(checked: CheckedProgram) -> list[Diagnostic]:
 
 
 def run(
-    program: Program,
+    program: Program | Image,
     output: TextIO,
     *,
     arguments: Sequence[str] = (),
     progress: Callable[[], Bar] | None = None,
     backend: Backend = "interpreter",
+    clock: Clock = lambda stage, seconds: None,
 ) -> None:
-    """Runs a program; `progress` makes the bars of its loops, which are silent without it.
+    """Runs a program, or an image of it that was compiled for the native backend; `progress` makes
+    the bars of its loops, which are silent without it.
 
     Raises CharlError for a run-time error, KeyboardInterrupt for Ctrl-C.
     """
@@ -188,11 +204,15 @@ def run(
         if backend == "native":
             from charl.runtime.run import run_program as run_native
 
-            run_native(program, output=output)
+            run_native(program, output=output, clock=clock)
         else:
+            start = time.perf_counter()
+            from charl.core.ir import Program
             from charl.interp.run import run_program
 
+            assert isinstance(program, Program)
             run_program(program, output=output)
+            clock("run", time.perf_counter() - start)
 
 
 @contextmanager

@@ -39,6 +39,7 @@ LAYERS = (
     "runtime",
     "logic",
     "std",
+    "backends",
     "driver",
     "cache",
     "python_values",

@@ -55,6 +55,8 @@ class Session:
     """Paths outside the library whose state took part in the check, as they were then."""
     takes_gradients: bool = False
     """Whether some tree that was made, kept or not, takes a gradient."""
+    parsing: float = 0.0
+    """The seconds spent in the parser."""
 
     def look_at(self, path: str) -> None:
         """Note, before it is read or found missing, that the check depends on a path."""

@@ -81,6 +81,7 @@ def check_program(
         tuple(in_order([*warnings(session), *advice(session, module, all_chunks)])),
         session.looked_at,
         session.takes_gradients,
+        session.parsing,
     )
 
 

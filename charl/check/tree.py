@@ -414,3 +414,5 @@ class CheckedProgram:
     warnings: tuple[Diagnostic, ...] = ()
     looked_at: Mapping[str, Stamp] = field(default_factory=dict)
     takes_gradients: bool = True
+    parsing: float = 0.0
+    """The seconds that reading the texts of the file and its modules took."""

@@ -22,9 +22,9 @@ MOST = 500
 LASTING = ("vendor_id", "model name", "flags", "CPU implementer", "CPU part", "Features", "isa")
 
 
-def machine_code(text: str, level: int) -> bytes:
-    """The object file of a module's text."""
-    path = place(text, level) if keeps() else None
+def machine_code(text: str, level: int, *, keep: bool = True) -> bytes:
+    """The object file of a module's text; without `keep` it is compiled in any case."""
+    path = place(text, level) if keep and keeps() else None
     found = shelf.take(path) if path is not None else None
     if path is not None and found is not None:
         shelf.touch(path)

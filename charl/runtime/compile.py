@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from charl.backend.llvm.entries import entry_name, program_text
@@ -23,15 +25,29 @@ def compile_image(
     exported: Sequence[str],
     *,
     level: int = LEVEL,
+    keep: bool = True,
     clock: Clock = lambda stage, seconds: None,
 ) -> Image:
-    """A program as machine code; `exported` are the functions that may be called."""
+    """A program as machine code; `exported` are the functions that may be called. `keep` allows the
+    machine code to be looked for, and kept, on disk."""
     start = time.perf_counter()
-    module = Module(program)
-    text = program_text(module, exported)
+    module, text = module_text(program, exported)
     clock("codegen", time.perf_counter() - start)
     start = time.perf_counter()
-    code = machine_code(text, level)
+    code = machine_code(text, level, keep=keep)
     clock("llvm", time.perf_counter() - start)
     entries = {name: entry_name(module, name) for name in exported}
-    return Image(program, code, entries, module.sites, module.texts)
+    return Image(program, code, entries, module.sites, module.texts, asked_of_host(module, text))
+
+
+def module_text(program: Program, exported: Sequence[str]) -> tuple[Module, str]:
+    """The module of a program, and its text before LLVM has worked on it."""
+    module = Module(program)
+    return module, program_text(module, exported)
+
+
+def asked_of_host(module: Module, text: str) -> dict[str, int]:
+    """The ops that the module calls the host for, those in the most places first."""
+    sites = (module.sites[int(number)] for number in re.findall(r"@charl_host\(i64 (\d+)", text))
+    counts = Counter(site.statement.op.name for site in sites if site.statement is not None)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

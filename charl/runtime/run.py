@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import TextIO
 
 from charl.core.ir import Program
+from charl.runtime.image import Image
 from charl.runtime.machine import NativeMachine
 
 
-def run_program(program: Program, *, output: TextIO) -> None:
-    """Compiles a program and runs its entry function; what it prints goes to `output`.
+def run_program(
+    program: Program | Image,
+    *,
+    output: TextIO,
+    clock: Callable[[str, float], None] = lambda stage, seconds: None,
+) -> None:
+    """Runs the entry function of a program, which is compiled first unless it is an image; what it
+    prints goes to `output`.
 
     Raises CharlError for what goes wrong in the program, KeyboardInterrupt for Ctrl-C.
     """
-    machine = NativeMachine(program, (program.entry,))
+    entry = program.program.entry if isinstance(program, Image) else program.entry
+    start = time.perf_counter()
+    machine = NativeMachine(program, (entry,))
+    clock("load", time.perf_counter() - start)
+    start = time.perf_counter()
     with redirect_stdout(output):
-        machine.call(program.entry, ())
+        machine.call(entry, ())
+    clock("run", time.perf_counter() - start)

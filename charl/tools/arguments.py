@@ -115,6 +115,9 @@ def parse_words(command: Command, words: Sequence[Word], line: Span) -> Invocati
             continue
         name, equals, inline = word.text.partition("=")
         option = declared.get(name)
+        if option is None and glued(word.text, declared):  # -O2
+            name, equals, inline = word.text[:2], "=", word.text[2:]
+            option = declared[name]
         if option is None:
             problems.append(unknown_option(command, word, name, sorted(declared)))
         elif not option.value:
@@ -137,6 +140,11 @@ def parse_words(command: Command, words: Sequence[Word], line: Span) -> Invocati
     if problems:
         raise CharlError(*problems)
     return Invocation(options, tuple(operands), () if not command.passes_rest else rest)
+
+
+def glued(text: str, declared: dict[str, Option]) -> bool:
+    """Whether a word is a short option with its value behind it."""
+    return not text.startswith("--") and text[:2] in declared and bool(declared[text[:2]].value)
 
 
 def unknown_option(command: Command, word: Word, name: str, known: list[str]) -> Diagnostic:

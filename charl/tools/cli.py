@@ -19,7 +19,7 @@ from charl.diagnostics.suggest import nearest
 from charl.tools.arguments import Command, Word, command_line, help_page, parse_words
 from charl.tools.guard import guarded
 
-COMMANDS = ("run", "check", "fmt", "repl", "test", "explain", "new")
+COMMANDS = ("run", "check", "fmt", "repl", "test", "build", "bench", "explain", "new")
 
 SUFFIXES = (".ch", ".charl")
 

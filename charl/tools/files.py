@@ -50,7 +50,8 @@ def walk(folder: str) -> Iterator[str]:
 def write_whole(path: str, text: str) -> None:
     """Replaces a file's text at once: a reader, or a crash, never sees half of it.
 
-    A link is followed, and the file keeps its permissions. Raises CharlError (E0711).
+    A link is followed, and the file keeps its permissions; a new one has the usual ones.
+    Raises CharlError (E0711).
     """
     import tempfile  # 10 ms, which a command that only reads does without
 
@@ -63,8 +64,10 @@ def write_whole(path: str, text: str) -> None:
         )
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
-        if mode is not None:
-            os.chmod(temporary, mode & 0o7777)
+        if mode is None:
+            os.umask(mask := os.umask(0))
+            mode = 0o666 & ~mask
+        os.chmod(temporary, mode & 0o7777)
         os.replace(temporary, target)
     except OSError as problem:
         if temporary is not None and os.path.exists(temporary):

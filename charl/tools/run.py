@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
-import time
+from typing import TYPE_CHECKING
 
 from charl import driver
-from charl.cache import compiled
+from charl.cache import compiled, compiled_natively
 from charl.diagnostics.diagnostic import CharlError, error
+from charl.source import Source
 from charl.tools.arguments import JSON, Command, Invocation, Option
+from charl.tools.compiling import BACKEND, LEVEL, PASS_LIST, backend_of, level_of, passes_of
 from charl.tools.memory import bound_memory
 from charl.tools.progress import ProgressBar
 from charl.tools.report import report
+from charl.tools.stages import Stages, show
+
+if TYPE_CHECKING:
+    from charl.core.ir import Program
+    from charl.diagnostics.diagnostic import Diagnostic
+    from charl.runtime.image import Image
 
 DESCRIPTION = """
 Checks a program and runs it. FILE may be `-`, the standard input. What stands after `--` is handed
@@ -21,32 +29,67 @@ Exit status: 0; 1 for an error in the program or while it runs; 2 when charl was
 130 when interrupted.
 """
 
-VERBOSE = Option("--verbose", "tell the time each stage takes", short="-v")
+TIME = Option("--time", "tell how long each stage took, once the program is done")
+VERBOSE = Option("--verbose", "tell what native code asks the interpreter to do", short="-v")
 
 
 def run(invocation: Invocation) -> int:
-    path = invocation.operands[0].text
-    verbose = invocation.has("--verbose")
-    source = driver.read_source(path)
-    if not source.text.strip():
-        raise CharlError(error("E0721", f"`{source.name}` is empty: there is nothing to run"))
-    clock = say_time if verbose else be_silent
-    program, warnings = compiled(source, arguments=invocation.rest, clock=clock)
+    backend = backend_of(invocation)
+    passes = passes_of(invocation)
+    source = source_of(invocation)
+    stages = Stages()
+    made: tuple[Program | Image, list[Diagnostic]]
+    if backend == "native":
+        made = compiled_natively(
+            source,
+            arguments=invocation.rest,
+            passes=passes,
+            level=level_of(invocation),
+            clock=stages.clock,
+        )
+    else:
+        made = compiled(source, arguments=invocation.rest, passes=passes, clock=stages.clock)
+    program, warnings = made
     report(warnings, json=invocation.has("--json"))
-    start = time.perf_counter()
+    if invocation.has("--verbose"):
+        say_asked(program)
     bound_memory()
-    driver.run(program, sys.stdout, arguments=invocation.rest, progress=ProgressBar)
-    clock("run", time.perf_counter() - start)
+    try:
+        driver.run(
+            program,
+            sys.stdout,
+            arguments=invocation.rest,
+            progress=ProgressBar,
+            backend=backend,
+            clock=stages.clock,
+        )
+    finally:
+        if invocation.has("--time"):
+            show(stages.rows())
     return 0
 
 
-def say_time(stage: str, seconds: float) -> None:
+def source_of(invocation: Invocation) -> Source:
+    """The program's text. Raises CharlError, also for an empty one (E0721)."""
+    source = driver.read_source(invocation.operands[0].text)
+    if not source.text.strip():
+        raise CharlError(error("E0721", f"`{source.name}` is empty: there is nothing to run"))
+    return source
+
+
+def say_asked(program: Program | Image) -> None:
+    """The ops that native code leaves to the interpreter, and in how many places."""
     sys.stdout.flush()
-    print(f"{stage:<9}{seconds * 1e3:9.1f} ms", file=sys.stderr)
-
-
-def be_silent(stage: str, seconds: float) -> None:
-    pass
+    asked: dict[str, int] | None = getattr(program, "asked", None)
+    if asked is None:
+        print("the interpreter runs all of it", file=sys.stderr)
+        return
+    if not asked:
+        print("native code does all of it", file=sys.stderr)
+        return
+    places = sum(asked.values())
+    print(f"native code asks the interpreter in {places} places:", file=sys.stderr)
+    show([(f"  {name}", f"{count}") for name, count in asked.items()])
 
 
 COMMAND = Command(
@@ -56,8 +99,11 @@ COMMAND = Command(
     description=DESCRIPTION,
     run=run,
     options=(
-        Option("--backend", "what executes the program", "NAME", choices=("interpreter",)),
+        BACKEND,
+        LEVEL,
+        PASS_LIST,
         Option("--device", "where tensors live", "NAME", choices=("cpu",)),
+        TIME,
         VERBOSE,
         JSON,
     ),

@@ -20,10 +20,12 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from charl import driver
+from charl.backends import Backend
 from charl.diagnostics.as_json import to_json
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
 from charl.records import record
 from charl.tools.arguments import JSON, Command, Invocation, Option, Word
+from charl.tools.compiling import BACKEND, backend_of
 from charl.tools.files import plural, source_paths
 from charl.tools.guard import diagnose
 from charl.tools.report import exit_status, rendered, wants_colour
@@ -53,6 +55,7 @@ class Batch:
 
     path: str
     indices: tuple[int, ...]
+    backend: Backend = "interpreter"
 
 
 @record
@@ -68,6 +71,7 @@ class Outcome:
 
 def run(invocation: Invocation) -> int:
     jobs = jobs_of(invocation.options.get("--jobs"))
+    backend = backend_of(invocation)
     paths = source_paths(invocation.operands)
     json = invocation.has("--json")
     start = time.perf_counter()
@@ -75,7 +79,7 @@ def run(invocation: Invocation) -> int:
     if problems and not json:
         print(rendered(problems, sys.stdout) + "\n")
     shown: list[Outcome] = []
-    for outcome in outcomes(split(names, jobs), names, jobs):
+    for outcome in outcomes(split(names, jobs, backend), names, jobs):
         if any(outcome.path == s.path and outcome.name == s.name == UNCHECKED for s in shown):
             continue  # another batch of a file with errors
         if not json:
@@ -128,7 +132,9 @@ def collect(
     return names, broken
 
 
-def split(names: dict[str, dict[int, str]], jobs: int) -> list[Batch]:
+def split(
+    names: dict[str, dict[int, str]], jobs: int, backend: Backend = "interpreter"
+) -> list[Batch]:
     """Batches enough to keep `jobs` processes busy, and no more."""
     parts = max(1, -(-jobs // max(len(names), 1)))
     batches = []
@@ -136,7 +142,8 @@ def split(names: dict[str, dict[int, str]], jobs: int) -> list[Batch]:
         indices = tuple(tests)
         size = max(-(-len(indices) // parts), FEW_TESTS)
         batches += [
-            Batch(path, indices[start : start + size]) for start in range(0, len(indices), size)
+            Batch(path, indices[start : start + size], backend)
+            for start in range(0, len(indices), size)
         ]
     return batches
 
@@ -194,7 +201,7 @@ def run_one(batch: Batch, checked: CheckedProgram, index: int) -> Outcome:
     start = time.perf_counter()
     diagnostics: tuple[Diagnostic, ...] = ()
     try:
-        driver.run(driver.compile_chunk(chunk), output)
+        driver.run(driver.compile_chunk(chunk), output, backend=batch.backend)
     except Exception as problem:
         diagnostics = diagnose(problem)
     seconds = time.perf_counter() - start
@@ -234,6 +241,7 @@ COMMAND = Command(
     options=(
         Option("--jobs", "how many processes run tests (one for each core)", "N", short="-j"),
         Option("--filter", "run the tests whose name contains TEXT", "TEXT"),
+        BACKEND,
         JSON,
     ),
     operands=(0, None),

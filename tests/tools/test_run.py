@@ -95,12 +95,25 @@ def test_options_that_have_one_choice(folder: Path, capsys: pytest.CaptureFixtur
     assert "`--device` cannot be `gpu`" in capsys.readouterr().err
 
 
-def test_verbose_tells_the_stages(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "-v", write("print(1)\n")]) == 0
+def test_time_tells_the_stages(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARL_CACHE", "0")
+    assert main(["run", "--backend=interpreter", "--time", write("print(1)\n")]) == 0
     told = capsys.readouterr()
     assert told.out == "1\n"
-    stages = [line.split()[0] for line in told.err.splitlines()]
-    assert stages == ["check", "lower", "optimise", "run"]
+    rows = [line.split() for line in told.err.splitlines()]
+    assert [row[0] for row in rows] == ["parse", "check", "lower", "passes", "run", "total"]
+    times = [float(row[1]) for row in rows]
+    assert all(row[2] == "ms" for row in rows) and times[-1] == pytest.approx(sum(times[:-1]), 0.1)
+
+
+def test_time_is_told_of_a_program_that_fails(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--time", write("let xs = [1]\nprint(xs[len(xs)])\n")]) == 1
+    told = capsys.readouterr().err
+    assert "total" in told and "error[E0502]" in told
 
 
 def test_ctrl_c_says_where_the_program_was(folder: Path) -> None:
