@@ -17,6 +17,7 @@ LOADER = CFUNCTYPE(None)
 # What compiled code may name: every function and variable of the library that begins with charl_.
 FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "charl_allocate": (c_void_p, [c_int64]),
+    "charl_object": (c_void_p, [c_int64, c_void_p]),
     "charl_free": (None, [c_void_p]),
     "charl_reset": (None, []),
     "charl_memory_now": (c_int64, []),

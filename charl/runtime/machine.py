@@ -8,8 +8,8 @@ own evaluation is run again on them and says what is wrong, as on the interprete
 
 from __future__ import annotations
 
+import _thread
 import ctypes
-import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 STACK = 1 << 28
 OK, FAILED, INTERRUPTED, RAISED = range(4)
+RUNNING = -1
 STATEMENT_FAILED, TOO_DEEP, NO_MEMORY = range(3)  # as in `native/charl.h`
 
 
@@ -45,7 +46,7 @@ class NativeMachine:
             program = compile_image(program, exported)
         self.image = program
         self.program = program.program
-        self.objects = Objects()
+        self.objects = Objects(self.program)
         self.raised: tuple[BaseException, int] | None = None
         self.served: dict[int, Callable[[int, bool], None]] = {}
         self.host = HOST(self._host)
@@ -87,26 +88,40 @@ class NativeMachine:
             ctypes.c_int64.from_address(place + 8 * number).value = pointer
 
     def _run(self, entry: int, slots: Any) -> int:
-        status = [FAILED]
-        flag = ctypes.c_int32.in_dll(library(), "charl_interrupted")
-        flag.value = 0
+        status = [RUNNING]
+        done = _thread.allocate_lock()
+        done.acquire()
+        ctypes.c_int32.in_dll(library(), "charl_interrupted").value = 0
 
         def run() -> None:
-            with np.errstate(all="ignore"):
-                status[0] = library().charl_run(entry, slots, STACK)
-
-        before = threading.stack_size(STACK + (1 << 20))
-        try:
-            thread = threading.Thread(target=run, name="charl")
-            thread.start()
-        finally:
-            threading.stack_size(before)
-        while thread.is_alive():
+            found = FAILED
             try:
-                thread.join()
-            except KeyboardInterrupt:
-                library().charl_interrupt()
-        return status[0]
+                with np.errstate(all="ignore"):
+                    found = library().charl_run(entry, slots, STACK)
+            finally:
+                status[0] = found
+                done.release()
+
+        before = _thread.stack_size(STACK + (1 << 20))
+        try:
+            _thread.start_new_thread(run, ())
+        finally:
+            _thread.stack_size(before)
+        interrupted = self._wait(status, done)
+        # Ctrl-C may have come after the last look of the program.
+        return INTERRUPTED if interrupted and status[0] == OK else status[0]
+
+    def _wait(self, status: list[int], done: _thread.LockType) -> bool:
+        """Waits for the program, and has it stop at Ctrl-C; whether that came. (In Python 3.11 a
+        `Thread.join` that is interrupted takes the thread for stopped, hence the lock.)"""
+        try:
+            while status[0] == RUNNING:
+                done.acquire()
+            return False
+        except KeyboardInterrupt:
+            library().charl_interrupt()
+            self._wait(status, done)
+            return True
 
     # --- What native code asks ------------------------------------------------------------------
 
@@ -156,7 +171,8 @@ class NativeMachine:
         number = variable("charl_fault_site")
         if status == INTERRUPTED:
             interrupt = KeyboardInterrupt()
-            interrupt.span = span_of(self._places(number))  # type: ignore[attr-defined]
+            if number >= 0:
+                interrupt.span = span_of(self._places(number))  # type: ignore[attr-defined]
             return interrupt
         kind = variable("charl_fault_kind")
         if kind == TOO_DEEP:
@@ -213,6 +229,8 @@ def variable(name: str) -> int:
 def _no_memory() -> MemoryError:
     """What the runtime could not have: a tensor of this dtype and shape."""
     problem = MemoryError()
+    if variable("charl_fault_dtype") < 0:
+        return problem
     words = (ctypes.c_int64 * variable("charl_fault_count")).in_dll(library(), "charl_fault_words")
     problem.shape = tuple(words)  # type: ignore[attr-defined]
     problem.dtype = dtypes.ALL[variable("charl_fault_dtype")].numpy  # type: ignore[attr-defined]

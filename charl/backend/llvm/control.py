@@ -18,7 +18,7 @@ from charl.backend.llvm.functions import (
 )
 from charl.backend.llvm.layout import Held, held_in, is_scalar, register_types, registers
 from charl.core.ir import Block, Statement, Value
-from charl.types.types import Tensor
+from charl.types.types import Box, List, Tensor
 
 # The turns of a plain loop between two looks.
 PLAIN_TURNS = 1 << 16
@@ -33,7 +33,7 @@ def _constant(w: FunctionWriter, s: Statement) -> None:
     elif isinstance(type, Tensor):
         w.bind(result, Held(w.module.constant(value, type), tuple(str(n) for n in type.shape)))
     else:
-        w.bind(result, Held(w.text.let(f"load ptr, ptr {w.module.text_constant(value)}")))
+        w.bind(result, Held(w.module.string(value)))
 
 
 @writer("undefined")
@@ -45,7 +45,10 @@ def _undefined(w: FunctionWriter, s: Statement) -> None:
     sizes: tuple[str, ...] = ()
     if isinstance(result.type, Tensor):
         sizes = tuple(str(n) if isinstance(n, int) else "0" for n in result.type.shape)
-    w.bind(result, Held(w.module.nothing, sizes))
+    if isinstance(result.type, List | Box):
+        w.bind(result, Held(w.module.empty(result.type)))
+    else:
+        w.bind(result, Held(w.module.nothing, sizes))
 
 
 @writer("if")

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from charl.backend.llvm import control, products, tensors  # noqa: F401  (they enter their writers)
+from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
+    boxes,
+    control,
+    lists,
+    products,
+    strings,
+    tensors,
+)
 from charl.backend.llvm.functions import FunctionWriter, return_type
 from charl.backend.llvm.layout import held_in, register_types, registers
 from charl.backend.llvm.module import Module

@@ -1,8 +1,8 @@
 """A whole program as one LLVM module, and what the host must know to run it.
 
 Every place that may stop the program, or asks the host for something, has a number, its `Site`.
-Constants that are tensors lie in the module, with a header in front of them like any other tensor;
-their count of references is so high that nobody ever frees them.
+Constants that are tensors or strings, and boxes without fields, lie in the module, with a header in
+front of them like any other; their count of references is so high that nobody ever frees them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from charl.backend.llvm.descriptions import Descriptions, boxes_of, kind_of
 from charl.backend.llvm.layout import dtype_of
 from charl.backend.llvm.text import memory_type
 from charl.core.effects import recursive_functions
@@ -19,7 +20,7 @@ from charl.core.ir import Function, Program, Statement
 from charl.records import record
 from charl.types import dtypes
 from charl.types.dtypes import DType
-from charl.types.types import Tensor
+from charl.types.types import Box, List, Tensor
 
 # Of a value that is never freed.
 IMMORTAL = 1 << 60
@@ -36,8 +37,8 @@ class Site:
 PRELUDE = f"""
 @charl_stack_limit = external global ptr
 @charl_interrupted = external global i32
-@charl.nothing = internal global [9 x i64] [i64 0, i64 0, i64 0, i64 0, i64 0, i64 0, \
-i64 {IMMORTAL}, i64 8, i64 -1], align 64
+@charl.nothing = internal global [11 x i64] [i64 0, i64 0, i64 0, i64 0, i64 0, i64 0, \
+i64 {IMMORTAL}, i64 24, i64 0, i64 0, i64 0], align 64
 declare i32 @charl_host(i64, i32, ptr)
 declare void @charl_fault(i64, ptr, i64) cold
 declare void @charl_trace(i64) cold
@@ -85,6 +86,9 @@ class Module:
         self._symbols: dict[str, str] = {}
         self._declared: dict[str, str] = {}
         self._constants: list[str] = []
+        self._strings: dict[str, str] = {}
+        self._empty: dict[tuple[str, int], str] = {}
+        self.descriptions = Descriptions(boxes_of(program))
         self._recursive = recursive_functions(program)
 
     def may_recur(self, function: str) -> bool:
@@ -137,15 +141,38 @@ class Module:
         """What the runtime calls a dtype by."""
         return dtypes.ALL.index(dtype)
 
-    def text_constant(self, value: str) -> str:
-        """Where the pointer to a string stands, which the host makes before the program runs."""
-        if value not in self.texts:
-            self.texts.append(value)
-        return f"getelementptr (ptr, ptr @charl_texts, i64 {self.texts.index(value)})"
+    def string(self, value: str) -> str:
+        """The pointer to a string in the module."""
+        if value not in self._strings:
+            name = self._strings[value] = f"@s{len(self._strings)}"
+            data = value.encode("utf-8", "surrogatepass")
+            escaped = "".join(f"\\{b:02X}" for b in data)
+            text = f"[{len(data)} x i8]"
+            self._constants.append(
+                f"{name} = internal global {{ [6 x i64], i64, i64, i64, i64, {text} }} "
+                f"{{ [6 x i64] zeroinitializer, i64 {IMMORTAL}, i64 {len(data)}, "
+                f'i64 {len(data)}, i64 {len(value)}, {text} c"{escaped}" }}, align 64'
+            )
+        return f"getelementptr (i8, ptr {self._strings[value]}, i64 64)"
+
+    def empty(self, type: List | Box, tag: int = -1) -> str:
+        """The pointer to a list without elements, or to a box without fields; a negative tag is
+        that of the box that nobody looks at."""
+        key = kind_of(type), tag
+        if key not in self._empty:
+            name = self._empty[key] = f"@e{len(self._empty)}"
+            words = f"i64 {tag if isinstance(type, Box) else 0}, i64 0, i64 0"
+            self._constants.append(
+                f"{name} = internal global {{ [5 x i64], ptr, i64, i64, i64, i64, i64 }} "
+                f"{{ [5 x i64] zeroinitializer, ptr {self.descriptions.of(type)}, "
+                f"i64 {IMMORTAL}, i64 24, {words} }}, align 64"
+            )
+        return f"getelementptr (i8, ptr {self._empty[key]}, i64 64)"
 
     # --- The whole ------------------------------------------------------------------------------
 
     def whole(self, bodies: Sequence[str]) -> str:
         """The text of the module with these functions."""
         texts = f"@charl_texts = global [{max(len(self.texts), 1)} x ptr] zeroinitializer"
-        return "\n".join([PRELUDE, texts, *self._constants, *self._declared.values(), *bodies])
+        data = [*self.descriptions.lines, *self._constants]
+        return "\n".join([PRELUDE, texts, *data, *self._declared.values(), *bodies])

@@ -9,7 +9,7 @@
  *     | links (48 bytes) | references | bytes | data ...
  *                                             ^ 64 bytes aligned
  */
-#include "charl.h"
+#include "values.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ typedef struct Block {
     struct Block *next_large, *previous_large;
     int64_t size_class;
     int64_t number; /* of a host object; -1 for anything else */
-    int64_t unused;
+    const Description *description; /* NULL where nothing else is held */
     Header header;
 } Block;
 
@@ -110,6 +110,7 @@ void *charl_allocate(int64_t bytes) {
         block->size_class = class;
     }
     block->number = -1;
+    block->description = NULL;
     block->header.references = 1;
     block->header.bytes = room;
     in_use += room;
@@ -132,14 +133,100 @@ static void drop(int64_t number) {
     dropped[dropped_count++] = number;
 }
 
-void charl_free(void *pointer) {
-    Block *block = (Block *)((char *)pointer - FRONT);
-    if (block->number >= 0) {
-        drop(block->number);
+static Block *block_of(const void *pointer) { return (Block *)((char *)pointer - FRONT); }
+
+/* Lets go of a part; the last to do so puts it on the list of what is to be freed. */
+static void let_go(int64_t pointer, Block **pending) {
+    Block *block = block_of((void *)pointer);
+    if (--block->header.references == 0) {
+        block->next_free = *pending;
+        *pending = block;
     }
-    in_use -= block->header.bytes;
-    block->next_free = free_blocks[block->size_class];
-    free_blocks[block->size_class] = block;
+}
+
+static void let_go_items(const Description *type, List *list, Block **pending) {
+    if (list->items == NULL) {
+        return;
+    }
+    if (type->kind != SCALAR) {
+        char *item = list->items;
+        for (int64_t i = 0; i < list->length; i++, item += type->item_bytes) {
+            let_go(*(int64_t *)item, pending);
+        }
+    }
+    let_go((int64_t)list->items, pending);
+}
+
+static void let_go_parts(Block *block, Block **pending) {
+    const Description *type = block->description;
+    void *object = (char *)block + FRONT;
+    switch (type->kind) {
+    case LIST:
+        let_go_items(type->element, object, pending);
+        break;
+    case BOX: {
+        Box *box = object;
+        if (box->tag < 0) {
+            break;
+        }
+        const Variant *variant = &type->variants[box->tag];
+        for (int64_t i = 0; i < variant->count; i++) {
+            if (variant->fields[i]->kind != SCALAR) {
+                let_go(box->words[type->places[i]], pending);
+            }
+        }
+        break;
+    }
+    case COTANGENT: {
+        Cotangent *cotangent = object;
+        for (int64_t i = 0; i < cotangent->count; i++) {
+            Part *part = &cotangent->parts[i];
+            if (part->type != NULL && part->type->kind != SCALAR) {
+                let_go(part->word, pending);
+            }
+        }
+        break;
+    }
+    }
+}
+
+/* What is to be freed is threaded on a list through its own blocks: a chain of any length takes no
+ * stack. */
+void charl_free(void *pointer) {
+    Block *pending = block_of(pointer);
+    pending->next_free = NULL;
+    while (pending != NULL) {
+        Block *block = pending;
+        pending = block->next_free;
+        if (block->number >= 0) {
+            drop(block->number);
+        }
+        if (block->description != NULL) {
+            let_go_parts(block, &pending);
+        }
+        in_use -= block->header.bytes;
+        block->next_free = free_blocks[block->size_class];
+        free_blocks[block->size_class] = block;
+    }
+}
+
+void *charl_object(int64_t bytes, const Description *description) {
+    void *object = charl_allocate(bytes);
+    if (object == NULL) {
+        return charl_problem(NO_MEMORY);
+    }
+    block_of(object)->description = description;
+    return object;
+}
+
+const Description *charl_description(const void *object) { return block_of(object)->description; }
+int64_t charl_room(const void *object) { return block_of(object)->header.bytes; }
+void charl_retain(void *object) { block_of(object)->header.references++; }
+
+void charl_release(void *object) {
+    if (--block_of(object)->header.references == 0) {
+        charl_free(object);
+    }
 }
 
 void *charl_host_object(int64_t number) {
