@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from functools import cache
 from importlib.util import find_spec
-
-from charl.runtime.library import library
 
 PREFIX = "scipy_"
 ROUTINES = ("cblas_sgemm", "cblas_dgemm", "cblas_sgemv", "cblas_dgemv")
@@ -30,9 +27,8 @@ def path() -> str:
     raise OSError("scipy-openblas32 is not installed")
 
 
-@cache
-def load_blas() -> ctypes.CDLL:
-    """Loads OpenBLAS and tells the native runtime where its routines are."""
+def load_blas() -> tuple[int | None, ...]:
+    """Loads OpenBLAS; the addresses of its ROUTINES. Raises OSError where there is none."""
     wanted = os.environ.get("OPENBLAS_NUM_THREADS")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else threads are started when it is loaded
     try:
@@ -43,9 +39,5 @@ def load_blas() -> ctypes.CDLL:
         else:
             os.environ["OPENBLAS_NUM_THREADS"] = wanted
     getattr(blas, f"{PREFIX}openblas_set_num_threads")(1)
-    library().charl_use_blas(*(_address(blas, name) for name in ROUTINES))
-    return blas
-
-
-def _address(blas: ctypes.CDLL, name: str) -> int | None:
-    return ctypes.cast(getattr(blas, PREFIX + name), ctypes.c_void_p).value
+    routines = (getattr(blas, PREFIX + name) for name in ROUTINES)
+    return tuple(ctypes.cast(routine, ctypes.c_void_p).value for routine in routines)

@@ -63,7 +63,7 @@ def _load_blas() -> None:
     from charl.runtime.blas import load_blas
 
     with suppress(OSError):  # without the wheel there are plain loops
-        load_blas()
+        library().charl_use_blas(*load_blas())
 
 
 def address(name: str) -> int | None:

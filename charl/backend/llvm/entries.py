@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
     boxes,
     control,
+    convolution,
     lists,
     products,
     strings,

@@ -53,7 +53,12 @@ def allocate(w: FunctionWriter, type: Type, sizes: Sequence[str]) -> Held:
     """A new tensor whose elements are whatever they are."""
     dtype = dtype_of(type)
     pointer = w.text.let(f"call ptr @charl_allocate(i64 {bytes_of(w, dtype, sizes)})")
-    none = w.text.let(f"icmp eq ptr {pointer}, null")
+    no_memory_if(w, w.text.let(f"icmp eq ptr {pointer}, null"), dtype, sizes)
+    return Held(pointer, tuple(sizes))
+
+
+def no_memory_if(w: FunctionWriter, none: str, dtype: DType, sizes: Sequence[str]) -> None:
+    """Stops the program where there is no memory for a tensor of these sizes."""
     stop, go_on = w.text.label("memory"), w.text.label("fine")
     w.text.branch(none, stop, go_on, UNLIKELY)
     late = w.text.apart(stop)
@@ -67,7 +72,6 @@ def allocate(w: FunctionWriter, type: Type, sizes: Sequence[str]) -> Held:
     w.fail(late, "1")
     w.late.append(late)
     w.text.place(go_on)
-    return Held(pointer, tuple(sizes))
 
 
 def copy_bytes(w: FunctionWriter, target: str, source: str, size: str) -> None:

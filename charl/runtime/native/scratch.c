@@ -11,9 +11,9 @@ static _Thread_local void *piece;
 static _Thread_local int64_t room;
 
 void *charl_scratch(int64_t bytes) {
-    if (bytes > room) {
+    if (bytes > room || piece == NULL) {
         free(piece);
-        int64_t wanted = (bytes + 4095) / 4096 * 4096;
+        int64_t wanted = (bytes / 4096 + 1) * 4096;
         piece = aligned_alloc(64, (size_t)wanted);
         room = piece != NULL ? wanted : 0;
     }
