@@ -9,8 +9,8 @@ that small programs read little. Paths are strings: `pathlib` takes longer to lo
 from __future__ import annotations
 
 import os
-import time
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from charl.check import elsewhere, tree

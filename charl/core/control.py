@@ -16,6 +16,9 @@ is given them; `rule` only re-derives what can be derived without the program.
             check %c, %o... {failure}              a Diagnostic; {0}, {1} in it show operands
     %r    = ensure_shape %x, %n... {failure}       {0} the size found, {1} the size wanted
             fail %o... {failure}
+    %r... = fused %x... { yield %r'... }                tensor statements that become one kernel
+    %e    = load %x, %i...                         an element, in bounds (kernels)
+            store %x, %e, %i...                    writes an element (kernels)
 """
 
 from __future__ import annotations
@@ -90,3 +93,16 @@ SCAN = _control("scan", "Inclusive associative scan along the leading axis.")
 CHECK = _control("check", "A run-time check.", _none, Effect.CHECK)
 ENSURE_SHAPE = _control("ensure_shape", "A checked shape.", _ensure_shape_rule, Effect.CHECK)
 FAIL = _control("fail", "Stops the program with a diagnostic.", _none, Effect.CHECK)
+FUSED = _control("fused", "Tensor statements that are computed together.")
+
+
+def _load_rule(
+    ctx: RuleContext, operands: Sequence[Typed], attributes: Mapping[str, Any]
+) -> tuple[Type, ...]:
+    tensor = operands[0].type
+    assert isinstance(tensor, Tensor)
+    return (Tensor(tensor.dtype),)
+
+
+LOAD = _control("load", "An element of a tensor, in bounds.", _load_rule)
+STORE = _control("store", "Writes an element of a kernel's result.", _none, Effect.EFFECT)

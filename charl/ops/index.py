@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from charl.core.builder import Builder
-from charl.core.ir import Value
-from charl.core.op import Fault, Kind, Parameter, RuleContext, Sample
+from charl.core.ir import Statement, Value
+from charl.core.op import Elements, Fault, Kind, Parameter, RuleContext, Sample
 from charl.ops.declare import (
     Cotangents,
+    dtype_of,
     normal_axis,
     plain,
     rank,
@@ -26,7 +27,7 @@ from charl.ops.declare import (
     with_shape,
 )
 from charl.ops.faults import out_of_bounds, shape_text
-from charl.ops.gather import AXIS, INDICES
+from charl.ops.gather import AXIS, INDICES, in_bounds
 from charl.ops.samples import Array, bits, draw, edge, sample, sliced, transposed, whole
 from charl.ops.shape import X, check_sizes, sizes_parameter
 from charl.types import dtypes
@@ -90,6 +91,12 @@ def _index_specialised(kinds: Sequence[Type], given: Attributes) -> Callable[...
     return item if whole_index and pythonic else part
 
 
+def _index_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    x, *indices = s.operands
+    leading = [in_bounds(k, i, k.size(x, axis)) for axis, i in enumerate(indices)]
+    return k.element(x, (*leading, *index))
+
+
 def _index_gradient(b: Builder, dy: Value, x: Value, *rest: Value) -> Cotangents:
     *indices, _ = rest
     return (b("index_add", b.zeros_like(x), dy, *indices), *(None for _ in indices))
@@ -120,6 +127,7 @@ plain(
     samples=_index_samples,
     surface=None,
     specialise=_index_specialised,
+    element=_index_element,
 )
 
 
@@ -347,6 +355,13 @@ def _one_hot(indices: Any, depth: int, dtype: dtypes.DType = dtypes.FLOAT32) -> 
     return result.reshape(*places.shape, depth)
 
 
+def _one_hot_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    indices, depth = s.operands
+    place = k("cast", k.element(indices, index[:-1]), dtype=dtypes.INT64)
+    k.check(k("and", k("ge", place, 0), k("lt", place, depth)))
+    return k("cast", k("eq", place, index[-1]), dtype=dtype_of(s.results[0]))
+
+
 plain(
     "one_hot",
     "For every index a row of `depth` elements, 1 at the index and 0 elsewhere; float32 unless "
@@ -358,6 +373,7 @@ plain(
     ),
     _one_hot_rule,
     _one_hot,
+    element=_one_hot_element,
     no_gradient="it depends on integers only",
     samples=lambda: (
         edge(whole(2, 3, low=0, high=4), 4, dtype=dtypes.FLOAT32),
@@ -385,6 +401,11 @@ def _iota(*sizes: int, axis: int = 0, dtype: dtypes.DType = dtypes.INT64) -> Arr
     return np.broadcast_to(counted.reshape([-1] + [1] * (len(sizes) - 1 - axis)), sizes)
 
 
+def _iota_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    axis = s.attributes.get("axis", 0) % len(s.operands)
+    return k("cast", index[axis], dtype=dtype_of(s.results[0]))
+
+
 plain(
     "iota",
     "Every element is its own index along an axis: 0, 1, 2, ...; int64 unless `dtype` says "
@@ -393,6 +414,7 @@ plain(
     _iota_rule,
     _iota,
     no_gradient="it depends on integers only",
+    element=_iota_element,
     samples=lambda: (
         edge(5, axis=0, dtype=dtypes.INT64),
         edge(2, 3, axis=1, dtype=dtypes.FLOAT32),

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from charl.core.builder import Builder
-from charl.core.ir import Value
-from charl.core.op import Fault, Kind, Parameter, RuleContext, Sample
+from charl.core.ir import Statement, Value
+from charl.core.op import Elements, Fault, Kind, Parameter, RuleContext, Sample
 from charl.ops.declare import (
     Cotangents,
     combine,
@@ -22,6 +22,7 @@ from charl.ops.declare import (
 from charl.ops.faults import shape_text
 from charl.ops.samples import Array, draw, edge, sample, transposed, whole
 from charl.ops.shape import Attributes
+from charl.ops.slicing import within
 from charl.types import dtypes
 from charl.types.types import Tensor, Type, Typed
 
@@ -57,6 +58,22 @@ def _concat(*xs: Array, axis: int = 0) -> Array:
         raise Fault("E0505", f"{shapes} cannot be joined along axis {axis}") from None
 
 
+def _concat_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    """The first part that has not ended before the index."""
+    axis = s.attributes.get("axis", 0) % rank(s.operands[0])
+    rest = index[axis]
+    pieces = []
+    for part in s.operands:
+        size = k.size(part, axis)
+        place = [*index[:axis], within(k, rest, size), *index[axis + 1 :]]
+        pieces.append((k("lt", rest, size), k.element(part, place)))
+        rest = k("sub", rest, size)
+    result = pieces[-1][1]
+    for here, value in reversed(pieces[:-1]):
+        result = k("select", here, value, result)
+    return result
+
+
 def _concat_gradient(b: Builder, dy: Value, *rest: Value, axis: int = 0) -> Cotangents:
     *xs, _ = rest
     axis %= rank(dy)
@@ -89,6 +106,7 @@ plain(
     _concat,
     gradient=_concat_gradient,
     samples=_concat_samples,
+    element=_concat_element,
 )
 
 
@@ -126,6 +144,16 @@ def _stack_specialised(kinds: Sequence[Type], given: Attributes) -> Callable[...
     return lambda *xs: np.array(xs, dtype)
 
 
+def _stack_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    axis = s.attributes.get("axis", 0) % rank(s.results[0])
+    place = (*index[:axis], *index[axis + 1 :])
+    result = k.element(s.operands[-1], place)
+    for number in range(len(s.operands) - 2, -1, -1):
+        here = k("eq", index[axis], number)
+        result = k("select", here, k.element(s.operands[number], place), result)
+    return result
+
+
 def _stack_gradient(b: Builder, dy: Value, *rest: Value, axis: int = 0) -> Cotangents:
     *xs, _ = rest
     n = rank(dy)
@@ -158,4 +186,5 @@ plain(
     gradient=_stack_gradient,
     samples=_stack_samples,
     specialise=_stack_specialised,
+    element=_stack_element,
 )

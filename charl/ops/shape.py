@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from charl.core.builder import Builder
-from charl.core.ir import Value
-from charl.core.op import Fault, Kind, Parameter, RuleContext, Sample
+from charl.core.ir import Statement, Value
+from charl.core.op import Elements, Fault, Kind, Parameter, RuleContext, Sample
 from charl.ops.declare import (
     Cotangents,
     array_of,
@@ -32,6 +32,7 @@ from charl.ops.faults import bad_value, shape_text
 from charl.ops.samples import Array, bits, draw, edge, sample, sliced, transposed, whole
 from charl.types import dims, dtypes
 from charl.types.dims import Dim
+from charl.types.dtypes import INT64
 from charl.types.types import INT, Tensor, Type, Typed
 
 Attributes = Mapping[str, Any]
@@ -155,6 +156,11 @@ def _transpose(x: Any, permutation: Sequence[int] | None = None) -> Any:
     return np.transpose(x, permutation) if isinstance(x, np.ndarray) else x
 
 
+def _transpose_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    order = _permutation(s.attributes.get("permutation"), rank(s.operands[0]))
+    return k.element(s.operands[0], [index[order.index(axis)] for axis in range(len(order))])
+
+
 def _transpose_gradient(
     b: Builder, dy: Value, x: Value, y: Value, permutation: Sequence[int] | None = None
 ) -> Cotangents:
@@ -184,6 +190,7 @@ plain(
     _transpose,
     gradient=_transpose_gradient,
     samples=_transpose_samples,
+    element=_transpose_element,
 )
 
 # --- broadcast -----------------------------------------------------------------------------------
@@ -225,6 +232,16 @@ def _broadcast(x: Any, *sizes: int, axes: Sequence[int]) -> Any:
     except ValueError:
         new = "[" + ", ".join(map(str, sizes)) + "]"
         raise Fault("E0505", f"{shape_text(x)} cannot be repeated to {new}") from None
+
+
+def _broadcast_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    """The element that is repeated; what has size 1 is there at every index."""
+    x, (result,) = s.operands[0], s.results
+    axes = [a % rank(result) for a in s.attributes["axes"]]
+    place = [
+        k.constant(0, INT64) if size == 1 else index[axis] for axis, size in zip(axes, shape_of(x))
+    ]
+    return k.element(x, place)
 
 
 def _broadcast_gradient(
@@ -282,6 +299,7 @@ plain(
     samples=_broadcast_samples,
     specialise=typed_scalars(_broadcast),
     complete=_last_axes,
+    element=_broadcast_element,
 )
 
 # --- flip and dim --------------------------------------------------------------------------------
@@ -297,6 +315,17 @@ def _flip_rule(
 
 def _flip(x: Array, axes: Sequence[int] | None = None) -> Array:
     return np.flip(x, axes if axes is None else tuple(axes))
+
+
+def _flip_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    (x,) = s.operands
+    given = s.attributes.get("axes")
+    axes = range(rank(x)) if given is None else [a % rank(x) for a in given]
+    place = list(index)
+    for axis in axes:
+        last = k("sub", k.size(x, axis), 1)
+        place[axis] = k("sub", last, index[axis])
+    return k.element(x, place)
 
 
 def _flip_gradient(
@@ -324,6 +353,7 @@ plain(
     _flip,
     gradient=_flip_gradient,
     samples=_flip_samples,
+    element=_flip_element,
 )
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from charl.core.builder import Builder
-from charl.core.ir import Value
-from charl.core.op import Fault, Kind, Parameter, RuleContext, Sample
+from charl.core.ir import Statement, Value
+from charl.core.op import Elements, Fault, Kind, Parameter, RuleContext, Sample
 from charl.ops.declare import (
     Cotangents,
     combine,
@@ -27,6 +27,7 @@ from charl.ops.faults import bad_value
 from charl.ops.samples import NAN, Array, draw, edge, sample, sliced, transposed, whole
 from charl.ops.shape import Attributes, X, sizes_parameter
 from charl.types.dims import Dim
+from charl.types.dtypes import BOOL
 from charl.types.types import Type, Typed
 
 # --- slice and slice_update ----------------------------------------------------------------------
@@ -82,6 +83,24 @@ def _slice(x: Array, *places: int, steps: Sequence[int]) -> Any:
     return x[region(x, places[:n], places[n:], steps)]
 
 
+def _slice_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    x, *places = s.operands
+    n = rank(x)
+    found = []
+    for axis, (start, size, step) in enumerate(zip(places, places[n:], s.attributes["steps"])):
+        _check_range(k, start, size, step, k.size(x, axis))
+        found.append(k("add", start, k("mul", index[axis], step)))
+    return k.element(x, found)
+
+
+def _check_range(k: Elements, start: Value, size: Value, step: int, n: Value) -> None:
+    """Demands that a slice of this many elements lies within n."""
+    last = k("add", start, k("mul", k("sub", size, 1), step))
+    low, high = (start, last) if step > 0 else (last, start)
+    inside = k("and", k("ge", low, 0), k("lt", high, n))
+    k.check(k("or", inside, k("eq", size, 0)))
+
+
 def _slice_gradient(
     b: Builder, dy: Value, x: Value, *rest: Value, steps: Sequence[int]
 ) -> Cotangents:
@@ -114,6 +133,7 @@ plain(
     gradient=_slice_gradient,
     samples=_slice_samples,
     surface=None,
+    element=_slice_element,
 )
 
 
@@ -135,6 +155,32 @@ def _slice_update_in_place(x: Array, value: Array, *starts: int, steps: Sequence
 
 def _slice_update(x: Array, value: Array, *starts: int, steps: Sequence[int]) -> Array:
     return _slice_update_in_place(x.copy(), value, *starts, steps=steps)
+
+
+def _slice_update_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    """The element of the value where the index lies in its box, else that of x. An index is in the
+    box when its distance from the start is a multiple of the step, and the quotient a place."""
+    x, value, *starts = s.operands
+    inside = k.constant(True, BOOL)
+    place = []
+    for axis, (start, step) in enumerate(zip(starts, s.attributes["steps"])):
+        size = k.size(value, axis)
+        _check_range(k, start, size, step, k.size(x, axis))
+        gone = k("sub", index[axis], start)
+        if step < 0:
+            gone = k("neg", gone)
+        if abs(step) != 1:
+            inside = k("and", inside, k("eq", k("mod", gone, abs(step)), 0))
+            gone = k("floor_div", gone, abs(step))
+        inside = k("and", inside, k("and", k("ge", gone, 0), k("lt", gone, size)))
+        place.append(within(k, gone, size))
+    return k("select", inside, k.element(value, place), k.element(x, index))
+
+
+def within(k: Elements, index: Value, size: Value) -> Value:
+    """An index brought into 0..size, for an element that a `select` then does not take; -1 when
+    there are no elements."""
+    return k("minimum", k("maximum", index, 0), k("sub", size, 1))
 
 
 def _slice_update_gradient(
@@ -168,6 +214,7 @@ plain(
     samples=_slice_update_samples,
     surface=None,
     in_place=_slice_update_in_place,
+    element=_slice_update_element,
 )
 
 # --- pad -----------------------------------------------------------------------------------------
@@ -202,6 +249,20 @@ def _pad(x: Array, value: Any, *amounts: int) -> Array:
     return result
 
 
+def _pad_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    x, value, *amounts = s.operands
+    for amount in amounts:
+        k.check(k("ge", amount, 0))
+    inside = k.constant(True, BOOL)
+    place = []
+    for axis, low in enumerate(amounts[: rank(x)]):
+        size = k.size(x, axis)
+        inner = k("sub", index[axis], low)
+        inside = k("and", inside, k("and", k("ge", inner, 0), k("lt", inner, size)))
+        place.append(within(k, inner, size))
+    return k("select", inside, k.element(x, place), k.element(value, ()))
+
+
 def _pad_gradient(b: Builder, dy: Value, x: Value, value: Value, *rest: Value) -> Cotangents:
     *amounts, _ = rest
     n = rank(x)
@@ -232,4 +293,5 @@ plain(
     _pad,
     gradient=_pad_gradient,
     samples=_pad_samples,
+    element=_pad_element,
 )

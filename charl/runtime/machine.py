@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from charl.core.control import FUSED
 from charl.core.ir import Program, Statement
 from charl.core.op import Fault
 from charl.interp.faults import Place, diagnosed, span_of
@@ -183,30 +184,34 @@ class NativeMachine:
         assert statement is not None
         try:
             self._replay(statement)
-        except Exception as problem:
-            return self._diagnosed(problem, number)
+        except Replayed as replayed:
+            return self._diagnosed(replayed.problem, number, replayed.statement)
         return AssertionError(f"{statement.op} failed in native code only")
 
     def _replay(self, statement: Statement) -> None:
-        """The statement once more, on the operands that native code left."""
+        """The statement once more, on the operands that native code left. Raises Replayed."""
         words = (ctypes.c_int64 * 1).in_dll(library(), "charl_fault_words")
         place, operands = ctypes.addressof(words), []
         for value in statement.operands:
             operands.append(read(value.type, place, self.objects, copy=True))
             place += 8 * words_of(value.type)
-        match statement.op.name:
-            case "check":
-                reporter(statement)(*operands[1:])
-            case "fail":
-                reporter(statement)(*operands)
-            case "ensure_shape":
-                shape_reporter(statement)(*operands)
-            case _:
-                types = [v.type for v in statement.operands]
-                statement.op.bind(types, statement.attributes)(*operands)
+        values = dict(zip(statement.operands, operands))
+        parts = statement.blocks[0].statements if statement.op is FUSED else [statement]
+        for part in parts:
+            try:
+                found = evaluate(part, [values[v] for v in part.operands])
+            except Exception as problem:
+                raise Replayed(problem, part) from problem
+            values.update(zip(part.results, found if len(part.results) > 1 else (found,)))
 
-    def _diagnosed(self, problem: BaseException, number: int) -> BaseException:
-        found = diagnosed(problem, self._places(number))
+    def _diagnosed(
+        self, problem: BaseException, number: int, statement: Statement | None = None
+    ) -> BaseException:
+        """What the user is told; `statement` is a part of the one at the site."""
+        places = self._places(number)
+        if statement is not None:
+            places[-1] = Place(places[-1].function, statement)
+        found = diagnosed(problem, places)
         if found is None:
             return problem
         found.__cause__ = problem if not isinstance(problem, Fault) else None
@@ -219,6 +224,27 @@ class NativeMachine:
         numbers = [number, *(pointer[i] for i in range(count))]
         sites = [self.image.sites[n] for n in reversed(numbers)]
         return [Place(s.function.shown or s.function.name, s.statement) for s in sites]
+
+
+class Replayed(Exception):
+    """What a statement said when it was run again, and which statement."""
+
+    def __init__(self, problem: Exception, statement: Statement) -> None:
+        super().__init__(str(problem))
+        self.problem, self.statement = problem, statement
+
+
+def evaluate(statement: Statement, operands: Sequence[Any]) -> Any:
+    """What the interpreter makes of a statement."""
+    match statement.op.name:
+        case "check":
+            return reporter(statement)(*operands[1:])
+        case "fail":
+            return reporter(statement)(*operands)
+        case "ensure_shape":
+            return shape_reporter(statement)(*operands)
+    types = [v.type for v in statement.operands]
+    return statement.op.bind(types, statement.attributes)(*operands)
 
 
 def variable(name: str) -> int:

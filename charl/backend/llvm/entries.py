@@ -12,6 +12,7 @@ from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
     boxes,
     control,
     convolution,
+    kernels,
     lists,
     products,
     strings,

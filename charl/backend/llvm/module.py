@@ -17,6 +17,7 @@ from charl.backend.llvm.layout import dtype_of
 from charl.backend.llvm.text import memory_type
 from charl.core.effects import recursive_functions
 from charl.core.ir import Function, Program, Statement
+from charl.kernel.build import Kernel
 from charl.records import record
 from charl.types import dtypes
 from charl.types.dtypes import DType
@@ -82,6 +83,8 @@ class Module:
         self.program = program
         self.sites: list[Site] = []
         self.texts: list[str] = []
+        self.kernels: list[Kernel] = []
+        self.bodies: list[str] = []
         self._numbers: dict[object, int] = {}
         self._symbols: dict[str, str] = {}
         self._declared: dict[str, str] = {}
@@ -175,4 +178,4 @@ class Module:
         """The text of the module with these functions."""
         texts = f"@charl_texts = global [{max(len(self.texts), 1)} x ptr] zeroinitializer"
         data = [*self.descriptions.lines, *self._constants]
-        return "\n".join([PRELUDE, texts, *data, *self._declared.values(), *bodies])
+        return "\n".join([PRELUDE, texts, *data, *self._declared.values(), *self.bodies, *bodies])

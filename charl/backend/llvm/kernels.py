@@ -1,0 +1,305 @@
+"""Kernels: what a `fused` statement becomes.
+
+A kernel is an LLVM function over a stretch of its outermost loop. A small one is called in place,
+where LLVM may inline it; a large one is split among the threads by `charl_parallel`, whose
+stretches depend on sizes alone. The innermost loops are left plain, for LLVM to vectorise: pointers
+do not alias, integers wrap, and a sum that a loop carries may be taken in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from charl.backend.llvm.control import Carried
+from charl.backend.llvm.functions import (
+    UNLIKELY,
+    FunctionWriter,
+    Writer,
+    constant_literal,
+    writer,
+)
+from charl.backend.llvm.layout import Held, dtype_of, is_scalar, rank, register_types
+from charl.backend.llvm.module import Module
+from charl.backend.llvm.scalars import scalar
+from charl.backend.llvm.tensors import (
+    allocate,
+    element_place,
+    load_element,
+    offset_of,
+    store_element,
+)
+from charl.backend.llvm.text import memory_type, scalar_type
+from charl.core.ir import Block, Statement, Value
+from charl.kernel.build import Kernel, build
+from charl.types.types import Tensor
+
+# The work, in additions, that is worth a thread's attention.
+GRAIN = 1 << 16
+
+
+@writer("fused")
+def _fused(w: FunctionWriter, s: Statement) -> None:
+    kernel = build(f"kernel{len(w.module.kernels)}", s)
+    name = f"@{kernel.function.name}"
+    w.module.kernels.append(kernel)
+    w.module.bodies.append(KernelWriter(w.module, kernel, name).write())
+    given = arguments(w, kernel)
+    places = [new_result(w, v) for v in s.results]
+    for value, held in zip(s.results, places):
+        given += [("ptr", held.text)]
+        if not is_flat(kernel, value):
+            sizes = zip(held.sizes, value.type.shape if isinstance(value.type, Tensor) else ())
+            given += [("i64", size) for size, dim in sizes if not isinstance(dim, int)]
+        else:
+            given += flat_size(w, value)
+    status = launch(w, kernel, name, given)
+    w.fail_if(w.text.let(f"icmp ne i32 {status}, 0"))
+    for value, held in zip(s.results, places):
+        if is_scalar(value.type):
+            held = Held(load_element(w, dtype_of(value.type), held.text))
+        w.bind(value, held)
+
+
+def new_result(w: FunctionWriter, value: Value) -> Held:
+    """Where a kernel writes its result: a new tensor, or a place on the stack for a scalar."""
+    if is_scalar(value.type):
+        return Held(w.text.alloca(memory_type(dtype_of(value.type))))
+    assert isinstance(value.type, Tensor)
+    sizes = [w.size(dim) for dim in value.type.shape]
+    for size in sizes:
+        if not size.isdecimal():
+            w.fail_if(w.text.let(f"icmp slt i64 {size}, 0"))
+    return allocate(w, value.type, sizes)
+
+
+def is_flat(kernel: Kernel, value: Value) -> bool:
+    """Whether the kernel takes the tensor for one long axis."""
+    return kernel.flat and rank(value.type) > 0
+
+
+def flat_size(w: FunctionWriter, value: Value) -> list[tuple[str, str]]:
+    assert isinstance(value.type, Tensor)
+    if all(isinstance(n, int) for n in value.type.shape):
+        return []
+    total = "1"
+    for dim in value.type.shape:
+        total = w.text.let(f"mul i64 {total}, {w.size(dim)}")
+    return [("i64", total)]
+
+
+def arguments(w: FunctionWriter, kernel: Kernel) -> list[tuple[str, str]]:
+    """The registers of the inputs with their types."""
+    found = []
+    for value in kernel.inputs:
+        held = w.held[value]
+        if is_scalar(value.type):
+            found.append((scalar_type(dtype_of(value.type)), held.text))
+            continue
+        found.append(("ptr", held.text))
+        assert isinstance(value.type, Tensor)
+        if is_flat(kernel, value):
+            found += flat_size(w, value)
+        else:
+            dims = zip(held.sizes, value.type.shape)
+            found += [("i64", size) for size, dim in dims if not isinstance(dim, int)]
+    return found
+
+
+def launch(w: FunctionWriter, kernel: Kernel, name: str, given: list[tuple[str, str]]) -> str:
+    """Calls the kernel over its whole outermost loop, in parallel where it is long; its status."""
+    count = "1" if kernel.outermost is None else w.size(kernel.outermost)
+    inner = kernel.inner * kernel.cost if isinstance(kernel.inner, int) else 64 * kernel.cost
+    grain = max(1, GRAIN // max(inner, 1))
+    if kernel.outermost is None or (count.isdecimal() and int(count) <= 2 * grain):
+        listed = "".join(f", {kind} {text}" for kind, text in given)
+        return w.text.let(f"call i32 {name}(i64 0, i64 {count}{listed})")
+    for place, (kind, text) in enumerate(given):
+        w.put_word(w.text, place, kind, text)
+    w.slot_words = max(w.slot_words, len(given))
+    w.module.bodies.append(part(name, [kind for kind, _ in given]))
+    call = w.declare("charl_parallel", "i32", ["ptr", "ptr", "i64", "i64"])
+    return w.text.let(f"call i32 {call}(ptr {name}.part, ptr {w.slots}, i64 {count}, i64 {grain})")
+
+
+def part(name: str, kinds: Sequence[str]) -> str:
+    """The kernel with its operands in memory, as `charl_parallel` calls it."""
+    lines = []
+    for place, kind in enumerate(kinds):
+        lines.append(f"  %p{place} = getelementptr i64, ptr %words, i64 {place}")
+        lines.append(f"  %a{place} = load {kind}, ptr %p{place}")
+    listed = "".join(f", {kind} %a{place}" for place, kind in enumerate(kinds))
+    return "\n".join(
+        [
+            f"define internal i32 {name}.part(ptr %words, i64 %low, i64 %high) {{",
+            *lines,
+            f"  %status = call i32 {name}(i64 %low, i64 %high{listed})",
+            "  ret i32 %status",
+            "}",
+            "",
+        ]
+    )
+
+
+class KernelWriter(FunctionWriter):
+    """Writes the function of a kernel: loops, elements, scalars that wrap."""
+
+    def __init__(self, module: Module, kernel: Kernel, name: str) -> None:
+        super().__init__(module, kernel.function)
+        self.name = name
+        self.checked = False
+        self.sums = carried_sums(kernel.function.body)
+        self.stop = ""
+
+    def write(self) -> str:
+        body = self.function.body
+        parameters = []
+        for index, value in enumerate(body.parameters):
+            names = [f"%p{index}.{n}" for n in range(self.registers(value))]
+            kinds = self.kinds(value, index)
+            parameters += [f"{kind} {name}" for kind, name in zip(kinds, names)]
+            sizes = iter(names[1:])
+            shape = value.type.shape if isinstance(value.type, Tensor) else ()
+            held = [str(n) if isinstance(n, int) else next(sizes) for n in shape]
+            self.bind(value, Held(names[0], tuple(held)))
+        self.stop = self.text.label("stop")
+        for statement in body.statements:
+            self.write_statement(statement)
+        self.text.end("ret i32 0")
+        self.text.place(self.stop)
+        self.text.end("ret i32 1")
+        return (
+            f"define internal i32 {self.name}({', '.join(parameters)}) {{\n{self.text.body()}\n}}\n"
+        )
+
+    def registers(self, value: Value) -> int:
+        return len(self.kinds(value, 0))
+
+    def kinds(self, value: Value, index: int) -> list[str]:
+        """A result of rank 0 is a place, too: parameters after the inputs are pointers."""
+        if is_scalar(value.type) and value not in self.outputs:
+            return [scalar_type(dtype_of(value.type))]
+        if is_scalar(value.type):
+            return ["ptr noalias"]
+        first, *rest = register_types(value.type)
+        return [f"{first} noalias", *rest]
+
+    @property
+    def outputs(self) -> set[Value]:
+        return {s.operands[0] for s in self.function.body.walk() if s.op.name == "store"}
+
+    def fail_if(self, condition: str) -> None:
+        go_on = self.text.label("fine")
+        self.text.branch(condition, self.stop, go_on, UNLIKELY)
+        self.text.place(go_on)
+
+    def write_statement(self, statement: Statement) -> None:
+        before, self.statement = self.statement, statement
+        written = STATEMENTS.get(statement.op.name)
+        if written is not None:
+            written(self, statement)
+        elif statement in self.sums:
+            self.sum(statement)
+        else:
+            self.scalar(statement)
+        self.statement = before
+
+    def sum(self, statement: Statement) -> None:
+        """A sum, product or extreme that a loop carries, in any order."""
+        a, b = (self.of(v) for v in statement.operands)
+        dtype = dtype_of(statement.results[0].type)
+        type = scalar_type(dtype)
+        name = statement.op.name
+        if dtype.is_float and name in ("add", "mul"):
+            text = self.text.let(f"f{name} reassoc {type} {a}, {b}")
+        elif dtype.is_float:
+            intrinsic = f"llvm.{name}.{'f32' if dtype.bits == 32 else 'f64'}"
+            call = self.declare(intrinsic, type, [type, type])
+            text = self.text.let(f"call {type} {call}({type} {a}, {type} {b})")
+        else:
+            text = scalar(self, name, [a, b], [dtype, dtype], {})
+        self.bind(statement.results[0], Held(text))
+
+
+def carried_sums(body: Block) -> set[Statement]:
+    """The statements `%total' = op %total, ...` of loops that carry `%total` on."""
+    found = set()
+    for loop in body.walk():
+        if loop.op.name != "for":
+            continue
+        (block,) = loop.blocks
+        made = {v: s for s in block.statements for v in s.results}
+        for carried, result in zip(block.parameters[1:], block.results):
+            statement = made.get(result)
+            if (
+                statement is not None
+                and statement.op.name in ("add", "mul", "minimum", "maximum")
+                and statement.operands[0] is carried
+                and dtype_of(carried.type).bits >= 32
+            ):
+                found.add(statement)
+    return found
+
+
+def _load(w: FunctionWriter, s: Statement) -> None:
+    tensor, *index = s.operands
+    dtype = dtype_of(tensor.type)
+    held = w.held[tensor]
+    offset = offset_of(w, held.sizes, [w.of(i) for i in index], checked=False)
+    w.bind(s.results[0], Held(load_element(w, dtype, element_place(w, dtype, held.text, offset))))
+
+
+def _store(w: FunctionWriter, s: Statement) -> None:
+    tensor, value, *index = s.operands
+    dtype = dtype_of(tensor.type)
+    held = w.held[tensor]
+    offset = offset_of(w, held.sizes, [w.of(i) for i in index], checked=False)
+    store_element(w, dtype, w.of(value), element_place(w, dtype, held.text, offset))
+
+
+def _for(w: FunctionWriter, s: Statement) -> None:
+    """A loop that counts by one and does not look up."""
+    low, high = (w.of(v) for v in s.operands[:2])
+    (body,) = s.blocks
+    first = [w.of(v) for v in s.operands[3:]]
+    head, turn, end = (w.text.label(x) for x in ("loop", "turn", "end"))
+    before = w.text.here
+    w.text.place(head)
+    index, gap = w.text.open_phi("i64")
+    carried = Carried(w, body.parameters[1:])
+    w.text.branch(w.text.let(f"icmp slt i64 {index}, {high}"), turn, end)
+    w.text.place(turn)
+    w.bind(body.parameters[0], Held(index))
+    carried.bind()
+    for statement in body.statements:
+        w.write_statement(statement)
+    names = [w.of(v) for v in body.results]
+    following = w.text.let(f"add nsw i64 {index}, 1")
+    edge = w.text.here
+    w.text.jump(head)
+    w.text.fill(gap, [(low, before), (following, edge)])
+    carried.fill([(first, before), (names, edge)])
+    w.text.place(end)
+    carried.give(s.results)
+
+
+def _check(w: FunctionWriter, s: Statement) -> None:
+    w.fail_if(w.text.let(f"xor i1 {w.of(s.operands[0])}, true"))
+
+
+def _constant(w: FunctionWriter, s: Statement) -> None:
+    (result,) = s.results
+    w.bind(result, Held(constant_literal(s.attributes["value"], result.type)))
+
+
+def _dim(w: FunctionWriter, s: Statement) -> None:
+    w.bind(s.results[0], Held(w.held[s.operands[0]].sizes[s.attributes["axis"]]))
+
+
+STATEMENTS: dict[str, Writer] = {
+    "load": _load,
+    "store": _store,
+    "for": _for,
+    "check": _check,
+    "constant": _constant,
+    "dim": _dim,
+}

@@ -1,0 +1,275 @@
+"""Writing a loop nest: scalar Core, each statement as far out as its operands allow.
+
+A kernel computes elements of its results on demand: to store `y[i, j]` it asks for that element,
+the op of `y` asks for elements of its operands, and so on down to the tensors in memory, which are
+loaded. What is asked for twice is computed once. Every value is computed in the outermost of the
+open loops that knows its operands, so the maximum of a row, asked for by every element of the row,
+is found once before the row's loop begins.
+
+`Level` is the body of an open loop; a reduction opens loops of its own inside the level of its
+result, and closes them before it answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from charl.core.builder import Builder
+from charl.core.control import CHECK, FOR, LOAD, STORE
+from charl.core.ir import Block, Statement, Value
+from charl.kernel.folds import FOLDS, Fold
+from charl.records import field, record
+from charl.types import dims
+from charl.types.dtypes import INT64, DType
+from charl.types.types import INT, Tensor
+
+Key = tuple[Any, ...]
+
+
+@record(frozen=False, eq=False)
+class Level:
+    """An open loop's body; `made` are the values computed there, by what they are."""
+
+    builder: Builder
+    made: dict[Key, Value] = field(default_factory=dict)
+
+
+class Nest:
+    """The kernel under construction. `tensors` are its parameters by the program's values,
+    `definitions` the statements that it computes by their result, `results` its parameters for
+    what it stores."""
+
+    def __init__(
+        self,
+        body: Block,
+        tensors: Mapping[Value, Value],
+        definitions: Mapping[Value, Statement],
+        results: Sequence[Value],
+    ) -> None:
+        self.levels = [Level(Builder(body))]
+        self.depths: dict[Value, int] = {}
+        self.tensors = tensors
+        self.definitions = definitions
+        self.results = results
+
+    # --- What an op asks for (`core/op.py: Elements`) -------------------------------------------
+
+    def __call__(self, op: str, *operands: Value | float, **attributes: Any) -> Value:
+        """Emits an op on scalars; numbers take the dtype of the first value."""
+        like = next(v for v in operands if isinstance(v, Value))
+        values = [self.own(v, dtype(like)) for v in operands]
+        known = simplified(op, values)
+        return known if known is not None else self.emit(op, values, attributes)
+
+    def own(self, operand: Value | float, number_dtype: DType) -> Value:
+        """The kernel's value for a number, or for a scalar of the program."""
+        if not isinstance(operand, Value):
+            return self.constant(operand, number_dtype)
+        if isinstance(operand.dim, int) and dtype(operand) == INT64:
+            return self.constant(operand.dim, INT64)
+        return self.tensors.get(operand, operand)
+
+    def constant(self, number: float, dtype: DType) -> Value:
+        key = ("constant", repr(number), dtype)
+        made = self.levels[0].made
+        if key not in made:
+            made[key] = self.levels[0].builder.scalar(number, dtype)
+        return made[key]
+
+    def element(self, tensor: Value, index: Sequence[Value]) -> Value:
+        key = ("element", tensor, *index)
+        found = self.known(key)
+        if found is None:
+            found = self.compute(tensor, index)
+            self.levels[self.depth((found,))].made[key] = found
+        return found
+
+    def size(self, tensor: Value, axis: int) -> Value:
+        """Constant where it is known; else told by a parameter, or by what its type says."""
+        assert isinstance(tensor.type, Tensor)
+        known = tensor.type.shape[axis]
+        if isinstance(known, int):
+            return self.constant(known, INT64)
+        if tensor in self.tensors:
+            return self.size_in(self.tensors[tensor], axis)
+        return self.size_of(tensor, axis)
+
+    def check(self, condition: Value) -> None:
+        self.put(CHECK, [condition])
+
+    # --- Computing ------------------------------------------------------------------------------
+
+    def compute(self, tensor: Value, index: Sequence[Value]) -> Value:
+        if tensor in self.tensors:
+            parameter = self.tensors[tensor]
+            assert isinstance(parameter.type, Tensor)
+            if not parameter.type.shape:
+                return parameter
+            return self.emit(LOAD.name, [parameter, *index], {})
+        statement = self.definitions[tensor]
+        if statement.op.name in FOLDS:
+            return self.fold(statement, index)
+        assert statement.op.element is not None, statement.op
+        return statement.op.element(self, statement, index)
+
+    def size_of(self, tensor: Value, axis: int) -> Value:
+        """The size of a tensor that is computed here, found among the parameters by its dim."""
+        assert isinstance(tensor.type, Tensor)
+        wanted = tensor.type.shape[axis]
+        for parameter in (*self.tensors.values(), *self.results):
+            assert isinstance(parameter.type, Tensor)
+            if not parameter.type.shape and parameter.dim == wanted:
+                return parameter
+            if wanted in parameter.type.shape:
+                return self.size_in(parameter, parameter.type.shape.index(wanted))
+        raise LookupError(f"no parameter tells the size {dims.show(wanted)}")
+
+    def size_in(self, parameter: Value, axis: int) -> Value:
+        assert isinstance(parameter.type, Tensor)
+        known = parameter.type.shape[axis]
+        if isinstance(known, int):
+            return self.constant(known, INT64)
+        return self.emit("dim", [parameter], {"axis": axis})
+
+    def emit(self, op: str, operands: Sequence[Value], attributes: Mapping[str, Any]) -> Value:
+        key = (op, *operands, *sorted((k, repr(v)) for k, v in attributes.items()))
+        found = self.known(key)
+        if found is None:
+            depth = self.depth(operands)
+            level = self.levels[depth]
+            found = level.made[key] = level.builder(op, *operands, **attributes)
+            self.depths[found] = depth
+        return found
+
+    def put(self, op: Any, operands: Sequence[Value]) -> None:
+        """A statement without results, once."""
+        depth = self.depth(operands)
+        key = (op.name, *operands)
+        if self.known(key) is None:
+            self.levels[depth].builder.emit(op, operands)
+            self.levels[depth].made[key] = operands[0]
+
+    def store(self, tensor: Value, element: Value, index: Sequence[Value]) -> None:
+        """Writes in the innermost level."""
+        self.levels[-1].builder.emit(STORE, [tensor, element, *index])
+
+    def require(self, condition: Value) -> None:
+        """Checks here, and not further out, where there may be no result that needs it."""
+        self.levels[-1].builder.emit(CHECK, [condition])
+
+    def known(self, key: Key) -> Value | None:
+        return next((level.made[key] for level in self.levels if key in level.made), None)
+
+    def depth(self, values: Sequence[Value]) -> int:
+        return max((self.depths.get(v, 0) for v in values), default=0)
+
+    # --- Loops ----------------------------------------------------------------------------------
+
+    def loop(
+        self,
+        low: Value,
+        high: Value,
+        initial: Sequence[Value],
+        turn: Callable[[Value, Sequence[Value]], Sequence[Value]],
+        **attributes: Any,
+    ) -> tuple[Value, ...]:
+        """A loop in the innermost level: `turn(index, carried)` writes its body and gives what it
+        carries on. The loop's results."""
+        depth = len(self.levels)
+        index, carried = Value(INT), [Value(v.type) for v in initial]
+        block = Block((index, *carried))
+        outer = self.levels[-1].builder
+        self.levels.append(Level(Builder(block)))
+        for value in block.parameters:
+            self.depths[value] = depth
+        block.results = tuple(turn(index, carried))
+        self.levels.pop()
+        step = self.constant(1, INT64)
+        results = outer.emit(
+            FOR,
+            [low, high, step, *initial],
+            attributes,
+            (block,),
+            [v.type for v in carried],
+        )
+        for value in results:
+            self.depths[value] = depth - 1
+        return results
+
+    def fold(self, statement: Statement, index: Sequence[Value]) -> Value:
+        """A reduction to one element, in the level of its index."""
+        (x,) = statement.operands
+        fold = FOLDS[statement.op.name]
+        axes = reduced_axes(statement)
+        assert isinstance(x.type, Tensor)
+        keep = statement.attributes.get("keep_dims", False)
+        kept = iter(index)
+        place: list[Value | None] = []
+        for axis in range(len(x.type.shape)):
+            if axis in axes:
+                if keep:
+                    next(kept)
+                place.append(None)
+            else:
+                place.append(next(kept))
+        before = self.levels
+        self.levels = before[: self.depth([i for i in place if i is not None]) + 1]
+        if fold.needs_elements:
+            for axis in axes:
+                self.require(self("gt", self.size(x, axis), 0))
+        found = self.fold_over(fold, x, place, sorted(axes), fold.initial(self, dtype(x)))
+        result = fold.result(self, found, dtype(x))
+        self.levels = before
+        return result
+
+    def fold_over(
+        self,
+        fold: Fold,
+        x: Value,
+        place: list[Value | None],
+        axes: Sequence[int],
+        initial: Sequence[Value],
+    ) -> Sequence[Value]:
+        if not axes:
+            index = [i for i in place if i is not None]
+            return fold.step(self, initial, self.element(x, index), index)
+        axis, *rest = axes
+
+        def turn(i: Value, carried: Sequence[Value]) -> Sequence[Value]:
+            inner = [*place]
+            inner[axis] = i
+            return self.fold_over(fold, x, inner, rest, carried)
+
+        return self.loop(self.constant(0, INT64), self.size(x, axis), initial, turn)
+
+
+def reduced_axes(statement: Statement) -> tuple[int, ...]:
+    """The axes that a reduction folds, counted from the front, in order."""
+    shape = statement.operands[0].type
+    assert isinstance(shape, Tensor)
+    n = len(shape.shape)
+    axis = statement.attributes.get("axis")
+    if axis is None:
+        return tuple(range(n))
+    axes = (axis,) if isinstance(axis, int) else axis
+    return tuple(sorted(a % n for a in axes))
+
+
+def dtype(value: Value) -> DType:
+    assert isinstance(value.type, Tensor) and isinstance(value.type.dtype, DType)
+    return value.type.dtype
+
+
+def simplified(op: str, values: Sequence[Value]) -> Value | None:
+    """What arithmetic on indices comes to without being done: `dim`s know constants."""
+    if op not in ("add", "sub", "mul", "and") or len(values) != 2:
+        return None
+    a, b = values
+    if op == "and":
+        return None
+    if op == "mul":
+        return a if b.dim == 1 else b if a.dim == 1 else None
+    if b.dim == 0:
+        return a
+    return b if op == "add" and a.dim == 0 else None

@@ -1,0 +1,413 @@
+"""Fusion: tensor statements of a block that are computed together become one `fused` statement.
+
+The statements are visited last to first. One whose elements can be written (`Op.element`, or a
+reduction) and that no later group computes begins a group, its *root*; a statement joins the group
+of its users, so that its elements are computed where they are needed and never lie in memory, when
+that repeats no work worth mentioning:
+
+- its *place*, the loop that gives each index of the element asked for, is known through the ops
+  between it and the root; a place that is a prefix of the loops, outermost first, is computed once
+  for every element. A reduction, or anything expensive, joins only at such a place; anything cheap
+  at any;
+- what also others need, after the group, is stored too, when the place is the element's own index;
+- a group is computed where its root stands, so whatever needs a member must stand after the root.
+
+Broadcasts, transposes and the like cost nothing and are repeated in every group that asks. What a
+statement only passes on (`copy`, `stop_gradient`) is replaced by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from charl.core.clone import free_values
+from charl.core.control import FUSED
+from charl.core.ir import Block, Function, Program, Statement, Value
+from charl.records import field, record
+from charl.types import dims
+from charl.types.dims import Dim, Polynomial, Symbol
+from charl.types.types import Tensor
+
+FOLDED = {
+    "reduce_sum", "reduce_prod", "reduce_min", "reduce_max", "reduce_any", "reduce_all",
+    "argmin", "argmax",
+}  # fmt: skip
+PASSED_ON = {"copy", "stop_gradient"}
+VIEWS = {"broadcast", "transpose", "slice", "flip", "iota", "index"}
+EXPENSIVE = {
+    "exp", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "tan", "pow", "asin", "acos",
+    "atan", "sinh", "cosh", "atan2", "div", "sqrt", "rsqrt", "floor_div", "mod",
+}  # fmt: skip
+# Ops that read their operand as it lies, in either order of its last axes.
+PRODUCTS = {"matmul", "contract"}
+MOST_PARTS = 4  # of a join
+MOST_MEMBERS = 120
+
+# An index: the number of the loop that gives it, 0 where the axis has size 1, or not known.
+ONE = "one"
+Place = tuple[object, ...]
+
+
+def fuse(program: Program) -> Program:
+    functions = {name: fuse_function(f) for name, f in program.functions.items()}
+    return Program(functions, program.entry)
+
+
+def fuse_function(function: Function) -> Function:
+    known = {s for v in function.body.parameters for s in told(v)}
+    body = _Fuser().block(function.body, known)
+    return Function(function.name, body, function.shown, function.span)
+
+
+@record(frozen=False, eq=False)
+class Group:
+    """`members` by position; `places` where each is asked for; `stored` those others need too.
+    `loops` is the shape of the domain."""
+
+    root: int
+    loops: tuple[Dim, ...]
+    column: bool
+    members: dict[int, Statement] = field(default_factory=dict)
+    places: dict[int, list[Place]] = field(default_factory=dict)
+    stored: list[int] = field(default_factory=list)
+
+
+class _Fuser:
+    def __init__(self) -> None:
+        self.passed: dict[Value, Value] = {}
+
+    def value(self, value: Value) -> Value:
+        return self.passed.get(value, value)
+
+    def block(self, block: Block, known: set[Symbol]) -> Block:
+        """The block with its groups fused; `known` are the sizes known where it begins."""
+        known = known | {s for v in block.parameters for s in told(v)}
+        statements: list[Statement] = []
+        able: list[bool] = []
+        for statement in block.statements:
+            if statement.op.name in PASSED_ON and rank(statement.operands[0]):
+                self.passed[statement.results[0]] = self.value(statement.operands[0])
+                continue
+            inner = tuple(self.block(b, known) for b in statement.blocks)
+            operands = tuple(self.value(v) for v in statement.operands)
+            if inner or operands != statement.operands:
+                statement = Statement(
+                    statement.op,
+                    operands,
+                    statement.attributes,
+                    inner,
+                    statement.results,
+                    statement.span,
+                )
+            statements.append(statement)
+            able.append(is_able(statement, known))
+            known |= {s for v in statement.results for s in told(v)}
+        results = tuple(self.value(v) for v in block.results)
+        groups = _Grouping(statements, able, results).groups()
+        return Block(block.parameters, assembled(statements, groups), results)
+
+
+def told(value: Value) -> Iterable[Symbol]:
+    """The sizes that a value makes known."""
+    candidates: list[Dim | None] = [value.dim]
+    if isinstance(value.type, Tensor):
+        candidates += value.type.shape
+    for dim in candidates:
+        symbol = dims.as_symbol(dim)
+        if symbol is not None:
+            yield symbol
+
+
+def rank(value: Value) -> int:
+    return len(value.type.shape) if isinstance(value.type, Tensor) else 0
+
+
+def shape_of(value: Value) -> tuple[Dim, ...]:
+    return value.type.shape if isinstance(value.type, Tensor) else ()
+
+
+def is_able(statement: Statement, known: set[Symbol]) -> bool:
+    """Whether the statement can be part of a kernel."""
+    name = statement.op.name
+    if len(statement.results) != 1 or any(
+        not isinstance(v.type, Tensor) for v in statement.operands
+    ):
+        return False
+    if name in FOLDED:
+        able = rank(statement.operands[0]) > 0
+    else:
+        able = statement.op.element is not None and rank(statement.results[0]) > 0
+    if name in ("stack", "concat") and len(statement.operands) > MOST_PARTS:
+        return False
+    if name == "broadcast" and not stretches_safely(statement):
+        return False
+    values = (*statement.operands, *statement.results)
+    return able and all(is_known(d, known) for v in values for d in shape_of(v))
+
+
+def is_known(dim: Dim, known: set[Symbol]) -> bool:
+    if isinstance(dim, int):
+        return True
+    return isinstance(dim, Polynomial) and all(s in known for s in dims.symbols(dim))
+
+
+def stretches_safely(statement: Statement) -> bool:
+    """Whether a broadcast's sizes fit for certain, so that nothing is left to check."""
+    x, (result,) = statement.operands[0], statement.results
+    wanted = shape_of(result)
+    return all(
+        size == 1 or size == wanted[axis]
+        for axis, size in zip(statement.attributes["axes"], shape_of(x))
+    )
+
+
+class _Grouping:
+    """Finds the groups of one block."""
+
+    def __init__(
+        self, statements: Sequence[Statement], able: Sequence[bool], results: Sequence[Value]
+    ) -> None:
+        self.statements, self.able = statements, able
+        self.end = len(statements)
+        self.users: dict[Value, list[int]] = {}
+        for position, statement in enumerate(statements):
+            for value in used(statement):
+                self.users.setdefault(value, []).append(position)
+        for value in results:
+            self.users.setdefault(value, []).append(self.end)
+        self.of: dict[int, list[Group]] = {}
+
+    def groups(self) -> dict[int, Group]:
+        """The groups by the positions of their roots."""
+        found: dict[int, Group] = {}
+        for position in range(self.end - 1, -1, -1):
+            if not self.able[position]:
+                continue
+            statement = self.statements[position]
+            (result,) = statement.results
+            users = self.users.get(result, [])
+            if not users:
+                continue
+            if all(self.only_products(u) for u in users) and statement.op.name == "transpose":
+                continue
+            if self.join(position, statement, users):
+                continue
+            group = Group(position, domain_of(statement), is_column(statement))
+            group.members[position] = statement
+            group.places[position] = [tuple(range(len(shape_of(result))))]
+            group.stored.append(position)
+            self.of[position] = [group]
+            found[position] = group
+        return found
+
+    def only_products(self, user: int) -> bool:
+        return user < self.end and self.statements[user].op.name in PRODUCTS
+
+    def join(self, position: int, statement: Statement, users: Sequence[int]) -> bool:
+        """Whether users compute the statement themselves, so that it needs no group of its own."""
+        groups = dict.fromkeys(g for u in users for g in self.of.get(u, ()))
+        inside = {u for u in users if self.of.get(u)}
+        others = [u for u in users if u not in inside]
+        if not groups:
+            return False
+        if statement.op.name in VIEWS and not others:
+            for group in groups:
+                self.enter(position, statement, group)
+            return True
+        group = min(groups, key=lambda g: g.root)
+        outside = [*others, *(g.root for g in groups if g is not group)]
+        if any(u <= group.root for u in outside):
+            return False
+        if len(group.members) >= MOST_MEMBERS:
+            return False
+        places = self.places(position, statement, group)
+        if not all(self.fits(statement, place, group) for place in places):
+            return False
+        # A user in several groups reads the element from memory in all but one.
+        stored = bool(outside) or any(len(self.of[u]) > 1 for u in inside)
+        if stored and not self.can_store(statement, group, places):
+            return False
+        self.enter(position, statement, group)
+        if stored:
+            group.stored.append(position)
+        return True
+
+    def enter(self, position: int, statement: Statement, group: Group) -> None:
+        group.places[position] = self.places(position, statement, group)
+        group.members[position] = statement
+        self.of.setdefault(position, []).append(group)
+
+    def places(self, position: int, statement: Statement, group: Group) -> list[Place]:
+        """Where the group's members ask for the statement's elements."""
+        (result,) = statement.results
+        found: dict[Place, None] = {}
+        for user in self.users[result]:
+            member = group.members.get(user)
+            if member is None:
+                continue
+            for number, operand in enumerate(member.operands):
+                if operand is result:
+                    for place in group.places[user]:
+                        found[asked(member, number, place, user)] = None
+        return list(found)
+
+    def fits(self, statement: Statement, place: Place, group: Group) -> bool:
+        """Whether computing the statement at a place repeats no work."""
+        name = statement.op.name
+        if group.column and name in FOLDED:
+            return False
+        if name in FOLDED:
+            axes = folded_axes(statement)
+            trailing = tuple(
+                range(rank(statement.operands[0]) - len(axes), rank(statement.operands[0]))
+            )
+            return axes == trailing and is_prefix(place, shape_of(statement.results[0]))
+        if name in EXPENSIVE:
+            return is_once(place)
+        return True
+
+    def can_store(self, statement: Statement, group: Group, places: Sequence[Place]) -> bool:
+        """Whether the group's loops pass every element of the result in order."""
+        if group.column:
+            return False
+        shape = shape_of(statement.results[0])
+        if not shape:
+            return False
+        return covers(group.loops, shape)
+
+
+def used(statement: Statement) -> list[Value]:
+    """What a statement and its blocks use."""
+    found = dict.fromkeys(statement.operands)
+    for block in statement.blocks:
+        for inner in block.walk():
+            found.update(dict.fromkeys(inner.operands))
+            for b in inner.blocks:
+                found.update(dict.fromkeys(b.results))
+        found.update(dict.fromkeys(block.results))
+    return list(found)
+
+
+def domain_of(statement: Statement) -> tuple[Dim, ...]:
+    return shape_of(statement.results[0])
+
+
+def folded_axes(statement: Statement) -> tuple[int, ...]:
+    n = rank(statement.operands[0])
+    axis = statement.attributes.get("axis")
+    if axis is None:
+        return tuple(range(n))
+    return tuple(sorted(a % n for a in ((axis,) if isinstance(axis, int) else axis)))
+
+
+def is_column(statement: Statement) -> bool:
+    """Whether it is a reduction that leaves the last axis: computed row by row."""
+    if statement.op.name not in FOLDED:
+        return False
+    axes = folded_axes(statement)
+    return bool(axes) and rank(statement.operands[0]) - 1 not in axes
+
+
+def covers(loops: Sequence[Dim], shape: Sequence[Dim]) -> bool:
+    """Whether a tensor of this shape has an element for each turn of the leading loops."""
+    if len(shape) > len(loops):
+        return False
+    return all(n == loop for n, loop in zip(shape, loops)) or is_rows(loops, shape)
+
+
+def is_rows(loops: Sequence[Dim], shape: Sequence[Dim]) -> bool:
+    """The leading loops, then axes of size 1."""
+    n = len(shape)
+    while n and shape[n - 1] == 1:
+        n -= 1
+    return len(shape) <= len(loops) and all(a == b for a, b in zip(shape[:n], loops))
+
+
+def is_prefix(place: Place, shape: Sequence[Dim]) -> bool:
+    """Whether a place is the leading loops in order, axes of size 1 aside."""
+    wanted = 0
+    for index, size in zip(place, shape):
+        if size == 1 and index in (ONE, wanted):
+            wanted += index == wanted
+            continue
+        if index != wanted:
+            return False
+        wanted += 1
+    return True
+
+
+def is_once(place: Place) -> bool:
+    """Whether each element is asked for once, or by a loop further in than all its indices: no loop
+    before the last index is missing."""
+    numbers = [i for i in place if isinstance(i, int)]
+    if any(i is None for i in place):
+        return False
+    return numbers == list(range(len(numbers)))
+
+
+def asked(member: Statement, operand: int, place: Place, position: int) -> Place:
+    """The place at which a member asks for its operand, itself asked for at a place."""
+    name, attributes = member.op.name, member.attributes
+    value = member.operands[operand]
+    n = rank(value)
+    if n == 0:
+        return ()
+    if member.op.elementwise:
+        return place
+    unknown: Place = (None,) * n
+    match name:
+        case "broadcast":
+            axes = [a % len(place) for a in attributes["axes"]]
+            return tuple(ONE if size == 1 else place[a] for a, size in zip(axes, shape_of(value)))
+        case "transpose":
+            given = attributes.get("permutation")
+            order = tuple(reversed(range(n))) if given is None else [a % n for a in given]
+            return tuple(place[list(order).index(axis)] for axis in range(n))
+        case "index":
+            return (*(None,) * (n - len(place)), *place) if operand == 0 else unknown
+        case "one_hot":
+            return place[:-1]
+        case "stack":
+            axis = attributes.get("axis", 0) % len(place)
+            return (*place[:axis], *place[axis + 1 :])
+    if name in FOLDED:
+        axes = list(folded_axes(member))
+        if attributes.get("keep_dims", False):
+            return tuple((position, a) if a in axes else place[a] for a in range(n))
+        kept = iter(place)
+        return tuple((position, a) if a in axes else next(kept) for a in range(n))
+    return unknown
+
+
+# --- Assembling ----------------------------------------------------------------------------------
+
+
+def assembled(statements: Sequence[Statement], groups: Mapping[int, Group]) -> list[Statement]:
+    """The block's statements, each group in the place of its root."""
+    absorbed = {p for g in groups.values() for p in g.members}
+    found = []
+    for position, statement in enumerate(statements):
+        if position in groups:
+            found.append(fused(groups[position]))
+        elif position not in absorbed:
+            found.append(statement)
+    return found
+
+
+def fused(group: Group) -> Statement:
+    """One statement; inside, stored values have names of their own."""
+    renamed: dict[Value, Value] = {}
+    for position in group.stored:
+        (value,) = group.members[position].results
+        renamed[value] = Value(value.type, value.dim, value.name)
+    inner = []
+    for position in sorted(group.members):
+        s = group.members[position]
+        operands = tuple(renamed.get(v, v) for v in s.operands)
+        results = tuple(renamed.get(v, v) for v in s.results)
+        inner.append(Statement(s.op, operands, s.attributes, s.blocks, results, s.span))
+    stored = sorted(group.stored, reverse=True)
+    results = tuple(group.members[p].results[0] for p in stored)
+    block = Block((), inner, tuple(renamed[v] for v in results))
+    inputs = tuple(free_values(block))
+    return Statement(FUSED, inputs, {}, (block,), results, group.members[group.root].span)
