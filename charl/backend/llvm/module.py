@@ -14,6 +14,7 @@ import numpy as np
 
 from charl.backend.llvm.descriptions import Descriptions, boxes_of, kind_of
 from charl.backend.llvm.layout import dtype_of
+from charl.backend.llvm.math import PREFIX
 from charl.backend.llvm.text import memory_type
 from charl.core.effects import recursive_functions
 from charl.core.ir import Function, Program, Statement
@@ -102,7 +103,13 @@ class Module:
         return self._symbols.setdefault(function, f"@f{len(self._symbols)}")
 
     def declare(self, name: str, result: str, operands: Sequence[str]) -> str:
-        self._declared.setdefault(name, f"declare {result} @{name}({', '.join(operands)})")
+        """A function from outside, or one of `math`, which is then written: what a call names."""
+        if name not in self._declared:
+            self._declared[name] = f"declare {result} @{name}({', '.join(operands)})"
+            if name.startswith(PREFIX):
+                from charl.backend.llvm.math.routines import definition  # for a quick start
+
+                self._declared[name] = definition(name, self.declare)
         return f"@{name}"
 
     # --- Sites ----------------------------------------------------------------------------------

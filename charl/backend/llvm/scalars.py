@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from charl.backend.llvm.narrow_floats import rounded
 from charl.backend.llvm.text import Text, literal, scalar_type
-from charl.types.dtypes import BOOL, FLOAT32, INT64, DType
+from charl.types.dtypes import BOOL, FLOAT32, FLOAT64, INT64, DType
 
 INFINITY = float("inf")
 
@@ -30,7 +30,7 @@ class Scalars(Protocol):
         """Stops the program, at the statement being written, where the condition holds."""
 
     def declare(self, name: str, result: str, operands: Sequence[str]) -> str:
-        """A function from outside the module: what a call names."""
+        """A function from outside the module, or of `math`: what a call names."""
 
 
 Form = Callable[..., str]  # (scalars, dtype, *operands) -> result
@@ -223,11 +223,17 @@ def _differs_in_sign(s: Scalars, type: str, remainder: str, divisor: str) -> str
 
 
 def _call(function: str) -> Form:
-    """A call of a function of floats, named for float64; that for float32 ends in f."""
+    """A call of a function of floats: of `math`, or of libm, which names its functions for float64;
+    those for float32 end in f. A scalar in float64 is libm's, as the interpreter's is: the two
+    agree to the last digit, and nothing could be vectorised."""
 
     def write(s: Scalars, dtype: DType, *operands: str) -> str:
+        from charl.backend.llvm.math.routines import ROUTINES, routine_name  # for a quick start
+
         type = scalar_type(dtype)
         name = function + ("f" if dtype == FLOAT32 else "")
+        if function in ROUTINES[type] and not (dtype == FLOAT64 and s.checked):
+            name = routine_name(function, type)
         call = s.declare(name, type, [type] * len(operands))
         listed = ", ".join(f"{type} {x}" for x in operands)
         return s.text.let(f"call {type} {call}({listed})")
