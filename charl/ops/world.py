@@ -63,6 +63,11 @@ class World:
         if self.flush:
             stream.flush()
 
+    def shown_at_once(self) -> bool:
+        """Whether somebody waits for every line."""
+        stream = sys.stdout if self.output is None else self.output
+        return self.flush or stream.isatty()
+
     def finish(self) -> None:
         """After the program, however it ended: close the bars left open."""
         while self.bars:

@@ -20,6 +20,7 @@ from charl.core.ir import Program, Statement
 from charl.core.op import Fault
 from charl.interp.faults import Place, diagnosed, span_of
 from charl.interp.support import reporter, shape_reporter
+from charl.ops.world import WORLD
 from charl.runtime.engine import Engine
 from charl.runtime.image import Image
 from charl.runtime.library import HOST, library
@@ -67,8 +68,10 @@ class NativeMachine:
         for type, value in zip(parameters, arguments):
             write(type, value, place, self.objects)
             place += 8 * words_of(type)
+        variable_of("charl_output_now").value = WORLD.shown_at_once()
         status = self._run(self.engine.address(self.image.entries[name]), slots)
         try:
+            flush()
             if status != OK:
                 raise self._problem(status)
             place, found = ctypes.addressof(slots), []
@@ -128,6 +131,7 @@ class NativeMachine:
 
     def _host(self, site: int, dies: int, slots: int) -> int:
         try:
+            flush()
             serve = self.served.get(site)
             if serve is None:
                 serve = self.served[site] = self._server(self.image.sites[site])
@@ -247,9 +251,22 @@ def evaluate(statement: Statement, operands: Sequence[Any]) -> Any:
     return statement.op.bind(types, statement.attributes)(*operands)
 
 
+def variable_of(name: str) -> ctypes.c_int64:
+    return ctypes.c_int64.in_dll(library(), name)
+
+
 def variable(name: str) -> int:
     """An integer of the library."""
-    return ctypes.c_int64.in_dll(library(), name).value
+    return variable_of(name).value
+
+
+def flush() -> None:
+    """Sends on what native code has printed."""
+    count = variable_of("charl_output_count")
+    if count.value:
+        content = (ctypes.c_char * count.value).in_dll(library(), "charl_output").raw
+        count.value = 0
+        WORLD.write(content.decode("utf-8", "surrogatepass"))
 
 
 def _no_memory() -> MemoryError:

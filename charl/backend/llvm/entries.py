@@ -14,6 +14,7 @@ from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
     convolution,
     kernels,
     lists,
+    printing,
     products,
     strings,
     tensors,

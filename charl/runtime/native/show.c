@@ -1,0 +1,195 @@
+/* Numbers as text, and what the program prints.
+ *
+ * A float takes the fewest digits that read back as the same number in its own dtype, and of those
+ * the nearest; it is written as `charl/ops/show.py` says. Digits come from printf and are tried with
+ * strtod: right by their guarantees, and no digit of ours can be wrong.
+ *
+ * What is printed gathers in a buffer that the host sends on before it does anything else, when the
+ * program ends, however that is, and when the buffer is full.
+ */
+#include "values.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+String *charl_show_int(int64_t value);
+String *charl_show_bool(int32_t value);
+String *charl_show_double(double value);
+String *charl_show_float(float value);
+String *charl_format_float(double value, int32_t width, int32_t precision, int32_t letter);
+String *charl_format_int(int64_t value, int32_t width, int32_t zeros);
+int32_t charl_print(const String *text, const String *end);
+
+enum { MOST_DIGITS = 17, OUTPUT_BYTES = 1 << 16 };
+
+static String *ascii(const char *text, int64_t length) {
+    String *made = charl_allocate((int64_t)sizeof(String) + length);
+    if (made == NULL) {
+        return charl_problem(NO_MEMORY);
+    }
+    made->bytes = made->characters = length;
+    memcpy(made->text, text, (size_t)length);
+    return made;
+}
+
+String *charl_show_int(int64_t value) {
+    char text[24];
+    return ascii(text, snprintf(text, sizeof text, "%lld", (long long)value));
+}
+
+String *charl_show_bool(int32_t value) { return value ? ascii("true", 4) : ascii("false", 5); }
+
+/* --- Floats ---------------------------------------------------------------------------------- */
+
+/* A positive number as d.ddd e exponent; `digits` ends with a zero byte. */
+typedef struct {
+    char digits[MOST_DIGITS + 3];
+    int exponent;
+} Decimal;
+
+static Decimal rounded(double value, int count) {
+    char text[40];
+    snprintf(text, sizeof text, "%.*e", count - 1, value);
+    Decimal found;
+    int length = 0;
+    char *place = text;
+    for (; *place != 'e'; place++) {
+        if (*place != '.') {
+            found.digits[length++] = *place;
+        }
+    }
+    found.digits[length] = 0;
+    found.exponent = atoi(place + 1);
+    return found;
+}
+
+static int reads_back(const Decimal *decimal, double value, int narrow) {
+    char text[48];
+    snprintf(text, sizeof text, "%c.%se%d", decimal->digits[0], decimal->digits + 1,
+             decimal->exponent);
+    return narrow ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
+}
+
+/* The next decimal of as many digits. */
+static void step_up(Decimal *decimal) {
+    int i = (int)strlen(decimal->digits) - 1;
+    while (i >= 0 && decimal->digits[i] == '9') {
+        decimal->digits[i--] = '0';
+    }
+    if (i >= 0) {
+        decimal->digits[i]++;
+    } else {
+        decimal->digits[0] = '1';
+        decimal->exponent++;
+    }
+}
+
+static Decimal shortest(double value, int narrow) {
+    /* Below a power of two the numbers lie closer: a decimal above may read back where the nearest,
+     * which is below, does not. */
+    int exponent;
+    int is_power = frexp(value, &exponent) == 0.5;
+    for (int count = 1; count < MOST_DIGITS; count++) {
+        Decimal found = rounded(value, count);
+        if (reads_back(&found, value, narrow)) {
+            return found;
+        }
+        if (is_power) {
+            step_up(&found);
+            if (reads_back(&found, value, narrow)) {
+                return found;
+            }
+        }
+    }
+    return rounded(value, MOST_DIGITS);
+}
+
+static String *show(double value, int narrow) {
+    if (isnan(value)) {
+        return ascii("nan", 3);
+    }
+    char text[64], *to = text;
+    if (signbit(value)) {
+        *to++ = '-';
+        value = -value;
+    }
+    if (isinf(value) || value == 0.0) {
+        memcpy(to, value == 0.0 ? "0.0" : "inf", 3);
+        return ascii(text, to + 3 - text);
+    }
+    Decimal decimal = shortest(value, narrow);
+    char *digits = decimal.digits;
+    int count = (int)strlen(digits), exponent = decimal.exponent;
+    while (count > 1 && digits[count - 1] == '0') {
+        digits[--count] = 0;
+    }
+    if (exponent < -4 || exponent >= 16) {
+        to += sprintf(to, "%c%s%se%c%02d", *digits, count > 1 ? "." : "", digits + 1,
+                      exponent < 0 ? '-' : '+', abs(exponent));
+    } else if (exponent < 0) {
+        to += sprintf(to, "0.%.*s%s", -exponent - 1, "000", digits);
+    } else if (count <= exponent + 1) {
+        to += sprintf(to, "%s%.*s.0", digits, exponent + 1 - count, "000000000000000");
+    } else {
+        to += sprintf(to, "%.*s.%s", exponent + 1, digits, digits + exponent + 1);
+    }
+    return ascii(text, to - text);
+}
+
+String *charl_show_double(double value) { return show(value, 0); }
+String *charl_show_float(float value) { return show((double)value, 1); }
+
+/* --- Formats --------------------------------------------------------------------------------- */
+
+static String *padded(const char *text, int64_t length, int64_t width, char fill) {
+    String *made = charl_allocate((int64_t)sizeof(String) + (length > width ? length : width));
+    if (made == NULL) {
+        return charl_problem(NO_MEMORY);
+    }
+    int64_t gap = length < width ? width - length : 0;
+    int64_t sign = fill == '0' && *text == '-' ? 1 : 0;
+    memcpy(made->text, text, (size_t)sign);
+    memset(made->text + sign, fill, (size_t)gap);
+    memcpy(made->text + sign + gap, text + sign, (size_t)(length - sign));
+    made->bytes = made->characters = length + gap;
+    return made;
+}
+
+/* `letter` is e or f. */
+String *charl_format_float(double value, int32_t width, int32_t precision, int32_t letter) {
+    char text[1500]; /* a double has at most 309 digits before its point, a precision 1000 */
+    int length;
+    if (isnan(value)) {
+        length = snprintf(text, sizeof text, "nan");
+    } else {
+        length = snprintf(text, sizeof text, letter == 'e' ? "%.*e" : "%.*f", precision, value);
+    }
+    return padded(text, length, width, ' ');
+}
+
+String *charl_format_int(int64_t value, int32_t width, int32_t zeros) {
+    char text[24];
+    int length = snprintf(text, sizeof text, "%lld", (long long)value);
+    return padded(text, length, width, zeros ? '0' : ' ');
+}
+
+/* --- Printing -------------------------------------------------------------------------------- */
+
+char charl_output[OUTPUT_BYTES];
+int64_t charl_output_count;
+/* Whether every print is sent on at once, since somebody watches. */
+int64_t charl_output_now;
+
+/* 0 when the host has to print it. */
+int32_t charl_print(const String *text, const String *end) {
+    if (charl_output_now || text->bytes + end->bytes > OUTPUT_BYTES - charl_output_count) {
+        return 0;
+    }
+    char *to = charl_output + charl_output_count;
+    memcpy(to, text->text, (size_t)text->bytes);
+    memcpy(to + text->bytes, end->text, (size_t)end->bytes);
+    charl_output_count += text->bytes + end->bytes;
+    return 1;
+}
