@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from charl.backends import NAMES
 from charl.tools.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -46,6 +47,16 @@ def charl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         return expect_diagnostics(told)
 
     return run
+
+
+@pytest.fixture(params=NAMES)
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Runs the test once with each backend, in processes that it starts, too."""
+    monkeypatch.setenv("CHARL_BACKEND", request.param)
+    return request.param
+
+
+both = pytest.mark.usefixtures("backend")
 
 
 def expect_diagnostics(told: str) -> Told:
@@ -244,6 +255,7 @@ def test_modules_in_a_circle(charl) -> None:
 IDX = struct.pack(">HBB", 0, 8, 3) + struct.pack(">III", 3, 4, 4)
 
 
+@both
 @pytest.mark.parametrize(
     ("content", "code", "message"),
     [
@@ -271,6 +283,7 @@ def npy(array: np.ndarray) -> bytes:
     return Path("made.npy").read_bytes()
 
 
+@both
 @pytest.mark.parametrize("kept", [0, 3, 9, 20, 100, 130, 151])
 def test_a_truncated_npy_file(charl, kept: int) -> None:
     write(npy(np.arange(6, dtype=np.float32).reshape(2, 3))[:kept], "x.npy")
@@ -278,6 +291,7 @@ def test_a_truncated_npy_file(charl, kept: int) -> None:
     assert len(told.codes) == 1 and told.codes[0] in ("E0603", "E0610") and "a.ch:2:7" in told
 
 
+@both
 def test_npy_files_of_other_things(charl) -> None:
     program = write('let p = "x.npy" ++ ""\nprint(load_npy(p, rank: 1))\n')
     for array in (np.array([{}]), np.zeros(3, complex), np.array(["a"]), np.zeros((2, 2), "f4")):
@@ -293,6 +307,7 @@ def test_a_npy_file_that_claims_to_be_huge(charl) -> None:
     assert len(told.codes) == 1 and told.codes[0].startswith("E06")
 
 
+@both
 @pytest.mark.parametrize(
     "content",
     [
@@ -312,6 +327,7 @@ def test_broken_idx_files(charl, content: bytes) -> None:
     assert len(told.codes) == 1 and told.codes[0].startswith("E06") and "a.ch:2:7" in told
 
 
+@both
 def test_the_wrong_shape_in_a_file(charl) -> None:
     write(npy(np.zeros((2, 3), "f4")), "x.npy")
     program = "fn f(p: string) -> float32[3, 3] { load_npy(p, rank: 2) }\nprint(f(%s))\n"
@@ -321,6 +337,7 @@ def test_the_wrong_shape_in_a_file(charl) -> None:
     assert told.codes == ["E0310"] and "float32[2, 3]" in told and "a.ch:1:24" in told
 
 
+@both
 def test_a_saved_model_of_another_shape(charl) -> None:
     model = "model Net[D] { layers { dense(D, 2) } }\n"
     assert main(["run", write(model + 'save(Net[3](seed: 1), "net.npz")\n')]) == 0
@@ -331,6 +348,7 @@ def test_a_saved_model_of_another_shape(charl) -> None:
     assert len(told.codes) == 1 and told.codes[0].startswith("E06") and "a.ch:2:11" in told
 
 
+@both
 def test_writing_where_one_may_not(charl) -> None:
     told = charl("run", write('write_text("no/such/folder/x.txt", "x")\n'))
     assert told.codes == ["E0602"] and "a.ch:1:1" in told
@@ -339,6 +357,7 @@ def test_writing_where_one_may_not(charl) -> None:
 # --- While it runs -------------------------------------------------------------------------------
 
 
+@both
 @pytest.mark.parametrize(
     "text",
     [
@@ -361,6 +380,7 @@ def test_recursion_without_end_in_types(charl) -> None:
         assert told.codes == ["E0332"] and "a.ch:1:11" in told
 
 
+@both
 @pytest.mark.parametrize(
     ("text", "place"),
     [
@@ -424,6 +444,7 @@ LOOPS = {
 }
 
 
+@both
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize("text", LOOPS.values(), ids=LOOPS)
 def test_interrupted(tmp_path: Path, text: str) -> None:

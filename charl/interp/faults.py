@@ -55,7 +55,7 @@ def _diagnostics(problem: BaseException, places: list[Place]) -> list[Diagnostic
         case CharlError():
             return [_with_stack(_placed(d, places), places) for d in problem.diagnostics]
         case RecursionError():
-            return [_too_deep(places)]
+            return [_too_deep(places, getattr(problem, "calls", len(places)))]
         case MemoryError():
             return [_out_of_memory(problem, places)]
         case ValueError() if str(problem).startswith(TOO_LARGE):
@@ -151,13 +151,13 @@ def _replayed(places: list[Place]) -> Fault | None:
     return None
 
 
-def _too_deep(places: list[Place]) -> Diagnostic:
+def _too_deep(places: list[Place], calls: int) -> Diagnostic:
     diagnostic = error(
         "E0507",
         "the recursion is too deep",
         span_of(places),
         helps=("does every path of the function reach a case that does not call it again?",),
-        notes=(f"{len(places):,} calls were under way",),
+        notes=(f"{calls:,} calls were under way",),
     )
     return _with_stack(diagnostic, places)
 

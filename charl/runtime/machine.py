@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from charl.backend.llvm.module import Site
 
 STACK = 1 << 28
+MOST_PLACES = 5_000
 OK, FAILED, INTERRUPTED, RAISED = range(4)
 RUNNING = -1
 STATEMENT_FAILED, TOO_DEEP, NO_MEMORY = range(3)  # as in `native/charl.h`
@@ -95,7 +96,7 @@ class NativeMachine:
         status = [RUNNING]
         done = _thread.allocate_lock()
         done.acquire()
-        ctypes.c_int32.in_dll(library(), "charl_interrupted").value = 0
+        interrupted().value = 0
 
         def run() -> None:
             found = FAILED
@@ -111,9 +112,9 @@ class NativeMachine:
             _thread.start_new_thread(run, ())
         finally:
             _thread.stack_size(before)
-        interrupted = self._wait(status, done)
+        stopped = self._wait(status, done)
         # Ctrl-C may have come after the last look of the program.
-        return INTERRUPTED if interrupted and status[0] == OK else status[0]
+        return INTERRUPTED if stopped and status[0] == OK else status[0]
 
     def _wait(self, status: list[int], done: _thread.LockType) -> bool:
         """Waits for the program, and has it stop at Ctrl-C; whether that came. (In Python 3.11 a
@@ -173,15 +174,18 @@ class NativeMachine:
             problem, number = self.raised
             self.raised = None
             return self._diagnosed(problem, number)
-        number = variable("charl_fault_site")
+        number, kind = variable("charl_fault_site"), variable("charl_fault_kind")
+        if status == FAILED and kind == TOO_DEEP and interrupted().value:
+            status = INTERRUPTED  # a recursive function learns of it as of the end of the stack
         if status == INTERRUPTED:
             interrupt = KeyboardInterrupt()
             if number >= 0:
                 interrupt.span = span_of(self._places(number))  # type: ignore[attr-defined]
             return interrupt
-        kind = variable("charl_fault_kind")
         if kind == TOO_DEEP:
-            return self._diagnosed(RecursionError(), number)
+            problem = RecursionError()
+            problem.calls = 1 + variable("charl_trace_count")  # type: ignore[attr-defined]
+            return self._diagnosed(problem, number)
         if kind == NO_MEMORY:
             return self._diagnosed(_no_memory(), number)
         statement = self.image.sites[number].statement
@@ -222,10 +226,12 @@ class NativeMachine:
         return found
 
     def _places(self, number: int) -> list[Place]:
-        """The calls under way, outermost first, and where the last of them stands."""
+        """The calls under way, outermost first, and where the last of them stands. Of a recursion
+        that is very deep, its ends."""
         count = variable("charl_trace_count")
         pointer = ctypes.POINTER(ctypes.c_int64).in_dll(library(), "charl_trace_sites")
-        numbers = [number, *(pointer[i] for i in range(count))]
+        inner = min(count, MOST_PLACES)
+        numbers = [number, *pointer[:inner], *pointer[max(inner, count - MOST_PLACES) : count]]
         sites = [self.image.sites[n] for n in reversed(numbers)]
         return [Place(s.function.shown or s.function.name, s.statement) for s in sites]
 
@@ -253,6 +259,11 @@ def evaluate(statement: Statement, operands: Sequence[Any]) -> Any:
 
 def variable_of(name: str) -> ctypes.c_int64:
     return ctypes.c_int64.in_dll(library(), name)
+
+
+def interrupted() -> ctypes.c_int32:
+    """The flag that stops the program."""
+    return ctypes.c_int32.in_dll(library(), "charl_interrupted")
 
 
 def variable(name: str) -> int:

@@ -22,10 +22,13 @@ static int64_t trace_room;
 /* Enough for the deepest of what is called without a look at the limit. */
 static const int64_t MARGIN = 1 << 16;
 
+/* A limit that every stack is beyond. */
+static char *const NO_STACK = (char *)UINTPTR_MAX;
+
 int32_t charl_run(int32_t (*entry)(int64_t *), int64_t *slots, int64_t stack_bytes) {
     char here;
     char *outer_limit = charl_stack_limit;
-    charl_stack_limit = &here - stack_bytes + MARGIN;
+    charl_stack_limit = charl_interrupted ? NO_STACK : &here - stack_bytes + MARGIN;
     charl_fault_site = -1;
     charl_fault_count = charl_trace_count = 0;
     int32_t status = entry(slots);
@@ -33,7 +36,11 @@ int32_t charl_run(int32_t (*entry)(int64_t *), int64_t *slots, int64_t stack_byt
     return status;
 }
 
-void charl_interrupt(void) { charl_interrupted = 1; }
+/* Loops look at the flag; recursive functions look at the stack, and find that there is none. */
+void charl_interrupt(void) {
+    charl_interrupted = 1;
+    charl_stack_limit = NO_STACK;
+}
 
 void charl_fault(int64_t site, const int64_t *words, int64_t count) {
     charl_fault_site = site;
