@@ -122,17 +122,22 @@ class CommentLayout:
         previous = start
         for first, last, document in elements:
             row = Row(document, start=first)
+            beside: list[ast.Comment] = []  # on the element's own line, in front of it
             for comment in self.take(previous, first):
                 ends_line = self.breaks(comment.span.stop, first) or not comment.block
                 if rows and ends_line and not self.breaks(previous, comment.span.start):
                     rows[-1].trailing.append(comment.text)
-                elif ends_line or "\n" in comment.text:
-                    row.before.append((comment.span.start, self.own_line(comment)))
-                else:
-                    row.document = [comment.text, " ", row.document]
-                    row.start = min(row.start, comment.span.start)
-            for comment in self.take(first, last) if inner else ():
-                row.before.append((comment.span.start, self.own_line(comment, moved=True)))
+                    continue
+                beside.append(comment)
+                if ends_line or "\n" in comment.text:  # what stands before it moves up with it
+                    row.before += [(c.span.start, self.own_line(c)) for c in beside]
+                    beside = []
+            if inside := self.take(first, last) if inner else []:
+                row.before += [(c.span.start, self.own_line(c)) for c in beside]
+                row.before += [(c.span.start, self.own_line(c, moved=True)) for c in inside]
+            elif beside:
+                row.document = [" ".join(c.text for c in beside), " ", document]
+                row.start = beside[0].span.start
             rows.append(row)
             previous = last
         tail: list[ast.Comment] = []
