@@ -3,7 +3,10 @@ and what lies in memory is let go of."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
+import time
 from typing import Any
 
 import numpy as np
@@ -12,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charl.ops  # noqa: F401  (enters the primitives)
+from charl import driver
 from charl.core.builder import Builder
 from charl.core.ir import Block, Function, Program, Value
 from charl.core.op import REGISTRY, Fault
 from charl.diagnostics.diagnostic import CharlError
 from charl.runtime.machine import NativeMachine
+from charl.source import Source
 from charl.types import dims, dtypes
 from charl.types.types import BOOL, FLOAT, INT, STRING, List, Tensor, Type
 
@@ -151,3 +156,54 @@ def test_sums_of_lists_round_as_the_dtype_does(dtype: str) -> None:
     ((total, rest),) = machine.call("f", ([left, left], [right]))
     np.testing.assert_array_equal(total, left + right)
     np.testing.assert_array_equal(rest, left)
+
+
+NESTED = """
+let grid = [[1, 2], [3, 4], [5, 6]]
+let kept = grid
+grid[-1][0] = grid[0][1] + 10
+grid[1].push(7)
+print(grid, kept)
+let other = grid[1]
+grid[1][0] = 100
+print(grid, other)
+let deep = [[[1], [2]], [[3]]]
+deep[0][1][0] = 9
+let before = deep
+deep[0][0][0] = deep[1][0][0]
+print(deep, before)
+grid[0] = grid[1]
+grid[0][0] = 5
+for i in 0..3 { grid[i] = grid[i] ++ grid[i] }
+print(grid)
+"""
+
+
+def printed(text: str) -> str:
+    program = driver.compile_checked(driver.check(Source("case.ch", text)))
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        NativeMachine(program, (program.entry,)).call(program.entry, ())
+    return output.getvalue()
+
+
+def test_lists_within_lists_change_where_nobody_else_holds_them() -> None:
+    assert printed(NESTED).splitlines() == [
+        "[[1, 2], [3, 4, 7], [12, 6]] [[1, 2], [3, 4], [5, 6]]",
+        "[[1, 2], [100, 4, 7], [12, 6]] [3, 4, 7]",
+        "[[[3], [9]], [[3]]] [[[1], [9]], [[3]]]",
+        "[[5, 4, 7, 5, 4, 7], [100, 4, 7, 100, 4, 7], [12, 6, 12, 6]]",
+    ]
+
+
+UPDATES = """
+let rows = [to_list(zeros(100000)), [0.0]]
+for i in 0..50000 { rows[0][i] = rows[0][i] + 1.0 }
+print(rows[0][49999], rows[0][50000])
+"""
+
+
+def test_a_change_of_an_element_does_not_copy_its_row() -> None:
+    """Copying would move 40 GB."""
+    start = time.perf_counter()
+    assert printed(UPDATES) == "1.0 0.0\n"
+    assert time.perf_counter() - start < 4.0

@@ -26,6 +26,7 @@ from charl.backend.llvm.layout import (
 )
 from charl.backend.llvm.module import Module
 from charl.backend.llvm.scalars import has_form, scalar
+from charl.backend.llvm.taken_out import items_taken_out
 from charl.backend.llvm.text import Text, literal, scalar_type
 from charl.backend.llvm.views import transposed_views
 from charl.core.ir import Block, Function, Statement, Value
@@ -72,6 +73,7 @@ class FunctionWriter:
         self.statement: Statement | None = None
         self.dying: list[Value] = []
         self.views = transposed_views(function)
+        self.taken_out = items_taken_out(function, self.plan)
         self.late: list[Text] = []
         self.failures: dict[Statement, str] = {}
         self.leave = ""

@@ -55,6 +55,8 @@ def item_place(w: FunctionWriter, element: Type, pointer: str, index: str) -> st
 
 def own(w: FunctionWriter, value: Value) -> str:
     """A list of the same items that nobody else holds."""
+    if w.statement in w.taken_out and value is w.statement.operands[0]:
+        take_out(w, value, *w.taken_out[w.statement])
     pointer = w.take(value)
     holders = word(w, pointer, -16)
     shared = w.text.let(f"icmp sgt i64 {holders}, 1")
@@ -67,6 +69,24 @@ def own(w: FunctionWriter, value: Value) -> str:
     w.text.jump(ready)
     w.text.place(ready)
     return w.text.phi("ptr", [(pointer, before), (new, after)])
+
+
+def take_out(w: FunctionWriter, value: Value, whole: Value, index: Value) -> None:
+    """Puts an empty list where this one came from, if nobody else holds the whole; the index was
+    in bounds (see `taken_out.py`)."""
+    pointer = w.of(whole)
+    leave, after = w.text.label("leave"), w.text.label("left")
+    alone = w.text.let(f"icmp eq i64 {word(w, pointer, -16)}, 1")
+    w.text.branch(alone, leave, after)
+    w.text.place(leave)
+    negative = w.text.let(f"icmp slt i64 {w.of(index)}, 0")
+    from_end = w.text.let(f"add i64 {w.of(index)}, {length_of(w, pointer)}")
+    place = w.text.let(f"select i1 {negative}, i64 {from_end}, i64 {w.of(index)}")
+    assert isinstance(value.type, List)
+    item = item_place(w, value.type, pointer, place)
+    set_word(w, item, 0, w.module.empty(value.type), "ptr")
+    w.release(w.of(value))
+    w.text.place(after)
 
 
 def taken(w: FunctionWriter, value: Value) -> Held:
