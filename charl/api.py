@@ -25,6 +25,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from charl import driver
+from charl.backends import choose
 from charl.check.declarations import Function, Struct, Variant
 from charl.check.incremental import Passed
 from charl.check.tree import Variable
@@ -69,14 +70,20 @@ class Warning(UserWarning):
     """A warning about a Charl program."""
 
 
-def load(path: str | PathLike[str], arguments: Sequence[str] = ()) -> Program:
+def load(
+    path: str | PathLike[str],
+    arguments: Sequence[str] = (),
+    *,
+    backend: str | None = None,
+) -> Program:
     """Checks a file and runs its top-level code, but not its `main`. Raises Error.
 
-    `arguments` are what the program's own `arguments()` gives.
+    `arguments` are what the program's own `arguments()` gives; `backend` is "native" or
+    "interpreter", without it what CHARL_BACKEND says.
     """
     try:
         source = driver.read_source(fspath(path))
-        kept = Kept(arguments)
+        kept = Kept(arguments, choose(backend))
         _, _, found = kept.run(source, sys.stdout)
     except CharlError as problem:
         raise Error(*problem.diagnostics) from None
@@ -240,7 +247,7 @@ class Callee:
     def _compile(self, key: Key) -> Compiled:
         chunk = self._kept.checker.check_call(*call_of(self.__name__, key))
         self._kept.checker.forget()
-        return Compiled(chunk, driver.compile_chunk(chunk))
+        return Compiled(chunk, driver.compile_chunk(chunk), self._kept.backend)
 
 
 def expect_dtype(type: Type, wanted: Type | None) -> None:

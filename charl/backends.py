@@ -30,7 +30,7 @@ def choose(word: str | None = None) -> Backend:
     for name in NAMES:
         if name == wanted:
             return available(name)
-    what = "a backend" if word else f"`{VARIABLE}`"
+    what = "the backend" if word else f"`{VARIABLE}`"
     guess = nearest(wanted, NAMES)
     helps = (f"did you mean `{guess}`?",) if guess else ()
     listed = ", ".join(f"`{name}`" for name in NAMES)

@@ -9,12 +9,14 @@ The REPL feeds it entries; `api.py` feeds it a file, and then calls of the file'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TextIO
 
 import numpy as np
 
 from charl import driver
+from charl.backends import Backend
 from charl.check.incremental import Incremental, learn
 from charl.check.tree import Chunk, Variable
 from charl.core.ir import Program
@@ -27,7 +29,7 @@ from charl.python_values import Leaves
 from charl.source import Source
 from charl.types import dims, types
 from charl.types.dims import Dim, Symbol
-from charl.types.types import List, Tensor, Type
+from charl.types.types import Box, List, Tensor, Type
 
 # A value's type and its leaves.
 Typed = tuple[Type, Leaves]
@@ -37,8 +39,9 @@ class Kept:
     """The state of a session: the checker's names, the leaves of each top-level variable, and how
     far it has come in its random numbers."""
 
-    def __init__(self, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, arguments: Sequence[str] = (), backend: Backend = "interpreter") -> None:
         self.arguments = tuple(arguments)
+        self.backend = backend
         self.checker = Incremental(arguments)
         self.values: dict[Variable, Leaves] = {}
         self.draws = State()
@@ -51,7 +54,8 @@ class Kept:
         chunk = self.checker.check(source)
         warnings = list(self.checker.warnings)
         try:
-            compiled = Compiled(chunk, driver.compile_chunk(chunk, warn=warnings.append))
+            program = driver.compile_chunk(chunk, warn=warnings.append)
+            compiled = Compiled(chunk, program, self.backend)
             type, leaves, _ = self.execute(compiled, (), output)
         except BaseException:
             self.checker.forget()
@@ -68,7 +72,7 @@ class Kept:
         for variable in chunk.instance.globals:
             given += self.values[variable]
         with driver.world(self.arguments, output=output, draws=self.draws):
-            results = call(compiled.machine, compiled.entry, given)
+            results = compiled.call(given)
         assert chunk.instance.result is not None
         type = chunk.instance.result
         count = len(leaves_of(type))
@@ -92,12 +96,29 @@ class Kept:
         learn(variable, type, value)
 
 
+def caller(program: Program, backend: Backend) -> Callable[[Sequence[Any]], Leaves]:
+    """What runs the entry of a program, any number of times.
+
+    Native code knows of the values of a recursive type only what the program itself makes and looks
+    at: where one is handed in, the interpreter runs."""
+    parameters = program.functions[program.entry].body.parameters
+    if backend == "interpreter" or any(has_boxes(value.type) for value in parameters):
+        return partial(call, Machine(program), program.entry)
+    from charl.runtime.machine import NativeMachine  # where nobody asks for it, nobody loads it
+
+    return partial(NativeMachine(program, (program.entry,)).call, program.entry)
+
+
+def has_boxes(type: Type) -> bool:
+    return isinstance(type, Box) or (isinstance(type, List) and has_boxes(type.element))
+
+
 class Compiled:
     """A chunk ready to run, as often as one likes."""
 
-    def __init__(self, chunk: Chunk, program: Program) -> None:
+    def __init__(self, chunk: Chunk, program: Program, backend: Backend) -> None:
         self.chunk, self.entry = chunk, program.entry
-        self.machine = Machine(program)
+        self.call = caller(program, backend)
 
     def changes(self) -> list[int]:
         """The positions of the arguments that it changes: in-out ones of the function it calls."""

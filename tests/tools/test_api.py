@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import charl
+from charl.backends import NAMES
 
 PROGRAM = """
 /// Every element times `by`.
@@ -76,9 +77,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def m(path: Path) -> charl.api.Program:
-    return charl.load(path)
+@pytest.fixture(scope="module", params=NAMES)
+def m(path: Path, request: pytest.FixtureRequest) -> charl.api.Program:
+    return charl.load(path, backend=request.param)
 
 
 Program = "charl.api.Program"
@@ -343,3 +344,10 @@ def test_the_package_is_light() -> None:
     assert shown.stdout == "False\n<class 'charl.api.Error'>\n"
     with pytest.raises(AttributeError):
         _ = charl.nothing
+
+
+def test_a_backend_that_does_not_exist(path: Path) -> None:
+    with pytest.raises(charl.Error) as failure:
+        charl.load(path, backend="nativ")
+    assert failure.value.diagnostics[0].code == "E0706"
+    assert "did you mean `native`?" in str(failure.value)
