@@ -38,7 +38,7 @@ def compile_image(
     code = machine_code(text, level, keep=keep)
     clock("llvm", time.perf_counter() - start)
     entries = {name: entry_name(module, name) for name in exported}
-    return Image(program, code, entries, module.sites, module.texts, asked_of_host(module, text))
+    return Image(program, code, entries, module.sites, asked_of_host(module, text))
 
 
 def module_text(program: Program, exported: Sequence[str]) -> tuple[Module, str]:

@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 @record(eq=False)
 class Image:
     """`code` is an object file. `entries` are the symbols of the functions that may be called by
-    name, `sites` the places that native code knows by number, `texts` the strings it holds; `asked`
-    are the ops left to the interpreter, and in how many places."""
+    name, `sites` the places that native code knows by number; `asked` are the ops left to the
+    interpreter, and in how many places."""
 
     program: Program
     code: bytes
     entries: dict[str, str]
     sites: list[Site]
-    texts: list[str]
     asked: dict[str, int]

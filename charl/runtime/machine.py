@@ -54,7 +54,7 @@ class NativeMachine:
         self.served: dict[int, Callable[[int, bool], None]] = {}
         self.host = HOST(self._host)
         address = ctypes.cast(self.host, ctypes.c_void_p).value
-        exports = [*self.image.entries.values(), "charl_texts"]
+        exports = self.image.entries.values()
         self.engine = Engine(self.image.code, exports, {"charl_host": address})
 
     def call(self, name: str, arguments: Sequence[Any]) -> tuple[Any, ...]:
@@ -64,7 +64,6 @@ class NativeMachine:
         results = [v.type for v in function.body.results]
         room = max(sum(map(words_of, parameters)), sum(map(words_of, results)), 1)
         slots = (ctypes.c_int64 * room)()
-        self._texts()
         place = ctypes.addressof(slots)
         for type, value in zip(parameters, arguments):
             write(type, value, place, self.objects)
@@ -83,14 +82,6 @@ class NativeMachine:
         finally:
             self.objects.clear()
             library().charl_reset()
-
-    def _texts(self) -> None:
-        """The strings of the program, which are objects of the host."""
-        place = self.engine.address("charl_texts")
-        for number, text in enumerate(self.image.texts):
-            pointer = self.objects.hold(text)
-            ctypes.c_int64.from_address(pointer - 16).value = 1 << 60  # never freed
-            ctypes.c_int64.from_address(place + 8 * number).value = pointer
 
     def _run(self, entry: int, slots: Any) -> int:
         status = [RUNNING]

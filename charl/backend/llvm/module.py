@@ -83,7 +83,6 @@ class Module:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.sites: list[Site] = []
-        self.texts: list[str] = []
         self.kernels: list[Kernel] = []
         self.bodies: list[str] = []
         self._numbers: dict[object, int] = {}
@@ -183,6 +182,5 @@ class Module:
 
     def whole(self, bodies: Sequence[str]) -> str:
         """The text of the module with these functions."""
-        texts = f"@charl_texts = global [{max(len(self.texts), 1)} x ptr] zeroinitializer"
         data = [*self.descriptions.lines, *self._constants]
-        return "\n".join([PRELUDE, texts, *data, *self._declared.values(), *self.bodies, *bodies])
+        return "\n".join([PRELUDE, *data, *self._declared.values(), *self.bodies, *bodies])
