@@ -51,7 +51,7 @@ def random_convolution(rng: np.random.Generator, dynamic: bool) -> list[Call]:
     attributes = random_geometry(rng, n, True)
     g = geometry(attributes, n)
     window = [int(k) for k in rng.integers(1, 4, n)]
-    sizes = [int(g.extent(i, k) + rng.integers(0, 7)) for i, k in enumerate(window)]
+    sizes = [int(g.extent(i, k) + rng.integers(0, 14)) for i, k in enumerate(window)]
     channels, filters = (int(c) for c in rng.integers(1, 4, 2))
     images = int(rng.integers(0, 5))
     dtype = rng.choice(["float32", "float64"])
@@ -71,7 +71,7 @@ def random_pooling(rng: np.random.Generator, dynamic: bool) -> list[Call]:
     n = int(rng.integers(1, 4))
     window = tuple(int(k) for k in rng.integers(2, 5, n))
     attributes = random_geometry(rng, n, False) | {"window": window}
-    sizes = [int(k + rng.integers(0, 8)) for k in window]
+    sizes = [int(k + rng.integers(0, 12)) for k in window]
     dtype = rng.choice(["float32", "float64"])
     x = rng.integers(-4, 4, (2, int(rng.integers(1, 4)), *sizes)).astype(dtype)
     if rng.random() < 0.3:

@@ -1,4 +1,4 @@
-/* Convolution and its two gradients, each a product of the filters or results with "patches": the
+/* Convolution (but for few filters: see direct.c) and its two gradients, each a product of the filters or results with "patches": the
  * matrix whose row (c, k) holds, for every output place, the element of channel c that place k of
  * its window covers. Patches are made for as many output rows as fit into the cache, in memory of
  * the thread that needs them.
@@ -224,8 +224,13 @@ static int64_t grain(const Windows *p) {
 
 int32_t charl_conv(int64_t *windows) {
     const Windows *p = (const Windows *)windows;
-    charl_want_blas();
-    Body *body = p->kind == FLOAT32 ? conv_float : conv_double;
+    Body *body;
+    if (charl_conv_direct_fits(p)) {
+        body = p->kind == FLOAT32 ? charl_conv_direct_float : charl_conv_direct_double;
+    } else {
+        charl_want_blas();
+        body = p->kind == FLOAT32 ? conv_float : conv_double;
+    }
     return charl_parallel(body, windows, p->images * p->groups, grain(p));
 }
 

@@ -120,44 +120,40 @@ typedef struct {
         return 0;                                                                                  \
     }                                                                                              \
                                                                                                    \
-    /* Where the first maximum of a window stands, row-major in the image; NaN beats all. -1 where  \
-     * there is nothing but padding. */                                                            \
-    static int64_t where_##TYPE(const Windows *p, const TYPE *image, const int64_t *o) {           \
-        int64_t low[SPATIAL], high[SPATIAL], found = -1;                                           \
-        TYPE best = 0;                                                                             \
-        for (int i = 0; i < SPATIAL; i++) {                                                        \
-            const Axis *axis = &p->axes[i];                                                        \
-            int64_t start = o[i] * axis->stride - axis->before, stop = start + axis->window;       \
-            low[i] = start < 0 ? 0 : start;                                                        \
-            high[i] = stop < axis->size ? stop : axis->size;                                       \
+    /* Where the first maximum of every window stands, row-major in the image; NaN beats all. -1   \
+     * where there is nothing but padding. */                                                      \
+    static void places_##TYPE(const Windows *p, const TYPE *image, TYPE *best, int64_t *where) {   \
+        int64_t outputs = output_size(p), stride = p->axes[2].stride;                              \
+        for (int64_t o = 0; o < outputs; o++) {                                                    \
+            best[o] = (TYPE)-INFINITY;                                                             \
+            where[o] = -1;                                                                         \
         }                                                                                          \
-        for (int64_t i = low[0]; i < high[0]; i++) {                                               \
-            for (int64_t j = low[1]; j < high[1]; j++) {                                           \
-                for (int64_t k = low[2]; k < high[2]; k++) {                                       \
-                    int64_t at = (i * p->axes[1].size + j) * p->axes[2].size + k;                  \
-                    TYPE v = image[at];                                                            \
-                    if (found < 0 || v > best || (v != v && best == best)) {                       \
-                        best = v;                                                                  \
-                        found = at;                                                                \
-                    }                                                                              \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-        return found;                                                                              \
+        EVERY_ROW(p, step, {                                                                       \
+            TYPE *restrict most = best + step.row;                                                 \
+            int64_t *restrict found = where + step.row;                                            \
+            const TYPE *line = image + step.line;                                                  \
+            EVERY_OUTPUT(step, stride, {                                                           \
+                TYPE v = line[at];                                                                 \
+                TYPE old = most[o];                                                                \
+                int better = (v > old) | ((v != v) & (old == old)) | (found[o] < 0);               \
+                most[o] = better ? v : old;                                                        \
+                found[o] = better ? step.line + at : found[o];                                     \
+            })                                                                                     \
+        });                                                                                        \
     }                                                                                              \
                                                                                                    \
     static int32_t argmax_##TYPE(int64_t *context, int64_t first, int64_t end) {                   \
         const Windows *p = (const Windows *)context;                                               \
-        int64_t o[SPATIAL], *result = (int64_t *)p->y + first * output_size(p);                    \
+        int64_t outputs = output_size(p);                                                          \
+        TYPE *best = charl_scratch(outputs * (int64_t)sizeof(TYPE));                               \
+        if (best == NULL) {                                                                        \
+            return 1;                                                                              \
+        }                                                                                          \
         for (int64_t n = first; n < end; n++) {                                                    \
-            const TYPE *image = (const TYPE *)p->x + n * image_size(p);                            \
-            for (o[0] = 0; o[0] < p->axes[0].outputs; o[0]++) {                                    \
-                for (o[1] = 0; o[1] < p->axes[1].outputs; o[1]++) {                                \
-                    for (o[2] = 0; o[2] < p->axes[2].outputs; o[2]++) {                            \
-                        int64_t at = where_##TYPE(p, image, o);                                    \
-                        *result++ = at < 0 ? 0 : at;                                               \
-                    }                                                                              \
-                }                                                                                  \
+            int64_t *where = (int64_t *)p->y + n * outputs;                                        \
+            places_##TYPE(p, (const TYPE *)p->x + n * image_size(p), best, where);                 \
+            for (int64_t o = 0; o < outputs; o++) {                                                \
+                where[o] = where[o] < 0 ? 0 : where[o];                                            \
             }                                                                                      \
         }                                                                                          \
         return 0;                                                                                  \
@@ -165,21 +161,20 @@ typedef struct {
                                                                                                    \
     static int32_t max_gradient_##TYPE(int64_t *context, int64_t first, int64_t end) {             \
         const Windows *p = (const Windows *)context;                                               \
-        int64_t o[SPATIAL];                                                                        \
-        const TYPE *signal = (const TYPE *)p->y + first * output_size(p);                          \
+        int64_t outputs = output_size(p);                                                          \
+        int64_t *where = charl_scratch(outputs * (int64_t)(sizeof(TYPE) + sizeof *where));         \
+        if (where == NULL) {                                                                       \
+            return 1;                                                                              \
+        }                                                                                          \
         for (int64_t n = first; n < end; n++) {                                                    \
-            const TYPE *image = (const TYPE *)p->w + n * image_size(p);                            \
             TYPE *result = (TYPE *)p->x + n * image_size(p);                                       \
+            const TYPE *signal = (const TYPE *)p->y + n * outputs;                                 \
             memset(result, 0, (size_t)image_size(p) * sizeof *result);                             \
-            for (o[0] = 0; o[0] < p->axes[0].outputs; o[0]++) {                                    \
-                for (o[1] = 0; o[1] < p->axes[1].outputs; o[1]++) {                                \
-                    for (o[2] = 0; o[2] < p->axes[2].outputs; o[2]++) {                            \
-                        int64_t at = where_##TYPE(p, image, o);                                    \
-                        if (at >= 0) {                                                             \
-                            result[at] += *signal;                                                 \
-                        }                                                                          \
-                        signal++;                                                                  \
-                    }                                                                              \
+            places_##TYPE(p, (const TYPE *)p->w + n * image_size(p), (TYPE *)(where + outputs),    \
+                          where);                                                                  \
+            for (int64_t o = 0; o < outputs; o++) {                                                \
+                if (where[o] >= 0) {                                                               \
+                    result[where[o]] += signal[o];                                                 \
                 }                                                                                  \
             }                                                                                      \
         }                                                                                          \

@@ -60,6 +60,11 @@ int32_t charl_conv_filter_gradient(int64_t *windows);
 /* How many partial sums the last needs room for. */
 int64_t charl_conv_chunks(int64_t *windows);
 
+/* For few filters, without patches: whether it is done so, and the groups [low, high) of images. */
+int charl_conv_direct_fits(const Windows *p);
+int32_t charl_conv_direct_float(int64_t *windows, int64_t low, int64_t high);
+int32_t charl_conv_direct_double(int64_t *windows, int64_t low, int64_t high);
+
 /* y from x. */
 int32_t charl_window_max(int64_t *windows);
 int32_t charl_window_argmax(int64_t *windows); /* y is int64 */
