@@ -9,6 +9,7 @@
  */
 #include "values.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +92,11 @@ static Decimal shortest(double value, int narrow) {
      * which is below, does not. */
     int exponent;
     int is_power = frexp(value, &exponent) == 0.5;
-    for (int count = 1; count < MOST_DIGITS; count++) {
+    /* A decimal of FLT_DIG or DBL_DIG digits comes back from any normal number unchanged: if fewer
+     * do, the others of these are zeros. */
+    int is_normal = value >= (narrow ? (double)FLT_MIN : DBL_MIN);
+    int fewest = !is_normal ? 1 : narrow ? FLT_DIG : DBL_DIG;
+    for (int count = fewest; count < MOST_DIGITS; count++) {
         Decimal found = rounded(value, count);
         if (reads_back(&found, value, narrow)) {
             return found;
