@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from charl.backend.llvm.entries import entry_name, program_text
+from charl.backend.llvm.kernels import can_write
 from charl.backend.llvm.module import Module
 from charl.core.ir import Program
 from charl.runtime.code_cache import machine_code
@@ -43,7 +44,7 @@ def compile_image(
 
 def module_text(program: Program, exported: Sequence[str]) -> tuple[Module, str]:
     """The module of a program, and its text before LLVM has worked on it."""
-    module = Module(fuse(program))
+    module = Module(fuse(program, can_write))
     return module, program_text(module, exported)
 
 

@@ -18,7 +18,7 @@ statement only passes on (`copy`, `stop_gradient`) is replaced by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from charl.core.clone import free_values
 from charl.core.control import FUSED
@@ -48,14 +48,16 @@ ONE = "one"
 Place = tuple[object, ...]
 
 
-def fuse(program: Program) -> Program:
-    functions = {name: fuse_function(f) for name, f in program.functions.items()}
+def fuse(program: Program, writes: Callable[[Statement], bool]) -> Program:
+    """The program with its groups fused; `writes` tells whether the backend can compute a
+    statement's op element by element."""
+    functions = {name: fuse_function(f, writes) for name, f in program.functions.items()}
     return Program(functions, program.entry)
 
 
-def fuse_function(function: Function) -> Function:
+def fuse_function(function: Function, writes: Callable[[Statement], bool]) -> Function:
     known = {s for v in function.body.parameters for s in told(v)}
-    body = _Fuser().block(function.body, known)
+    body = _Fuser(writes).block(function.body, known)
     return Function(function.name, body, function.shown, function.span)
 
 
@@ -73,7 +75,8 @@ class Group:
 
 
 class _Fuser:
-    def __init__(self) -> None:
+    def __init__(self, writes: Callable[[Statement], bool]) -> None:
+        self.writes = writes
         self.passed: dict[Value, Value] = {}
 
     def value(self, value: Value) -> Value:
@@ -100,7 +103,7 @@ class _Fuser:
                     statement.span,
                 )
             statements.append(statement)
-            able.append(is_able(statement, known))
+            able.append(is_able(statement, known) and self.writes(statement))
             known |= {s for v in statement.results for s in told(v)}
         results = tuple(self.value(v) for v in block.results)
         groups = _Grouping(statements, able, results).groups()

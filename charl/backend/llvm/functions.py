@@ -262,7 +262,7 @@ class FunctionWriter:
                 for n, size in enumerate(held.sizes):
                     self.put_word(text, place + 1 + n, "i64", size)
             place += words(value.type)
-        self.slot_words = max(self.slot_words, place)
+        self.slot_words = max(self.slot_words, place, 1)
         return place
 
     def put_word(self, text: Text, place: int, kind: str, name: str) -> None:

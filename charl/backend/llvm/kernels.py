@@ -20,7 +20,7 @@ from charl.backend.llvm.functions import (
 )
 from charl.backend.llvm.layout import Held, dtype_of, is_scalar, rank, register_types
 from charl.backend.llvm.module import Module
-from charl.backend.llvm.scalars import scalar
+from charl.backend.llvm.scalars import has_form, scalar
 from charl.backend.llvm.tensors import (
     allocate,
     element_place,
@@ -35,6 +35,13 @@ from charl.types.types import Tensor
 
 # The work, in additions, that is worth a thread's attention.
 GRAIN = 1 << 16
+
+
+def can_write(s: Statement) -> bool:
+    """Whether a kernel can compute the statement's elements."""
+    if not s.op.elementwise:
+        return True
+    return has_form(s.op.name, dtype_of(s.operands[0].type))
 
 
 @writer("fused")

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from charl.backend.llvm.narrow_floats import rounded
 from charl.backend.llvm.text import Text, literal, scalar_type
-from charl.types.dtypes import BOOL, FLOAT32, FLOAT64, INT64, DType
+from charl.types.dtypes import BOOL, FLOAT16, FLOAT32, FLOAT64, INT64, DType
 
 INFINITY = float("inf")
 
@@ -459,6 +459,8 @@ def cast(s: Scalars, x: str, source: DType, target: DType) -> str:
             return s.text.let(f"fcmp une {old} {x}, {literal(0, source)}")
         return s.text.let(f"icmp ne {old} {x}, 0")
     if source == BOOL:
+        if narrow(target):
+            return rounded(s.text, s.text.let(f"uitofp i1 {x} to float"), "float", new)
         return s.text.let(f"{'uitofp' if target.is_float else 'zext'} i1 {x} to {new}")
     if source.is_int:
         return _from_integer(s, x, source, target)
@@ -466,6 +468,10 @@ def cast(s: Scalars, x: str, source: DType, target: DType) -> str:
         return _to_integer(s, x, source, target)
     if target.bits > source.bits:
         return s.text.let(f"fpext {old} {x} to {new}")
+    if source == FLOAT64 and target == FLOAT16:  # rounded once: not every system has a function
+        call = s.declare("charl_half", "i16", ["double"])
+        bits = s.text.let(f"call i16 {call}(double {x})")
+        return s.text.let(f"bitcast i16 {bits} to half")
     if target.bits == source.bits:  # float16 and bfloat16
         wide = s.text.let(f"fpext {old} {x} to float")
         return rounded(s.text, wide, "float", new)
@@ -474,6 +480,8 @@ def cast(s: Scalars, x: str, source: DType, target: DType) -> str:
 
 def _from_integer(s: Scalars, x: str, source: DType, target: DType) -> str:
     old, new = scalar_type(source), scalar_type(target)
+    if narrow(target):
+        return rounded(s.text, s.text.let(f"sitofp {old} {x} to float"), "float", new)
     if target.is_float:
         return s.text.let(f"sitofp {old} {x} to {new}")
     if target.bits > source.bits:

@@ -1,6 +1,7 @@
 /* Arithmetic on scalars that is more than an instruction or two. */
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "charl.h"
 
@@ -9,6 +10,7 @@ double charl_mod(double a, double b);
 float charl_modf(float a, float b);
 double charl_floor_div(double a, double b);
 float charl_floor_divf(float a, float b);
+uint16_t charl_half(double x);
 int64_t charl_turns(int64_t low, int64_t high, int64_t step);
 int64_t charl_floor_div_size(int64_t a, int64_t b);
 int64_t charl_mod_size(int64_t a, int64_t b);
@@ -97,4 +99,30 @@ int64_t charl_floor_div_size(int64_t a, int64_t b) {
 int64_t charl_mod_size(int64_t a, int64_t b) {
     int64_t r = a % b;
     return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+
+/* The bits of the float16 nearest to x, ties to even. */
+uint16_t charl_half(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 48 & 0x8000);
+    bits &= ~(1ULL << 63);
+    if (bits > 0x7FF0000000000000ULL) {
+        return sign | 0x7E00; /* NaN */
+    }
+    int64_t exponent = (int64_t)(bits >> 52) - 1023;
+    if (exponent > 15) {
+        return sign | 0x7C00;
+    }
+    if (exponent < -25) {
+        return sign;
+    }
+    uint64_t digits = (bits & 0xFFFFFFFFFFFFFULL) | 1ULL << 52;
+    int64_t drop = exponent >= -14 ? 42 : 42 + (-14 - exponent);
+    uint64_t half = 1ULL << (drop - 1), rest = digits & ((1ULL << drop) - 1);
+    uint64_t kept = digits >> drop;
+    kept += rest > half || (rest == half && (kept & 1));
+    /* The leading digit of `kept` adds one to the exponent; a carry goes there too. */
+    uint64_t base = exponent >= -14 ? (uint64_t)(exponent + 14) << 10 : 0;
+    return sign | (uint16_t)(base + kept);
 }
