@@ -19,7 +19,8 @@ from charl.backend.llvm.text import Text, literal, scalar_type
 from charl.records import record
 from charl.types.dtypes import DType
 
-LIMIT = 4096  # multiplications, outer axes included
+LIMIT = 1 << 14  # multiplications, outer axes included; about where BLAS catches up
+TURNED = 1 << 12  # elements of b that may be turned round on the stack
 VECTOR_BYTES = 32
 ROWS, VECTORS = 4, 2  # of a tile
 UNROLLED = 8  # the longest sum without a loop
@@ -49,6 +50,8 @@ def is_small(p: MatrixProduct, dtype: DType) -> bool:
             return False
         work *= max(int(size), 1)
     strides = (p.a_row, p.a_column, p.b_row, p.b_column, p.c_row)
+    if p.b_column != "1" and int(p.k) * int(p.n) > TURNED:
+        return False
     return work <= LIMIT and all(x.isdecimal() for x in strides)
 
 
