@@ -66,7 +66,8 @@ class World:
     def shown_at_once(self) -> bool:
         """Whether somebody waits for every line."""
         stream = sys.stdout if self.output is None else self.output
-        return self.flush or stream.isatty()
+        unbuffered = getattr(stream, "write_through", False)  # python -u, PYTHONUNBUFFERED
+        return self.flush or unbuffered or stream.isatty()
 
     def finish(self) -> None:
         """After the program, however it ended: close the bars left open."""
