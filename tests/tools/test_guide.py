@@ -41,7 +41,8 @@ def test_charl_from_python(
 def test_every_command_line_of_the_guide_is_one() -> None:
     lines = [
         line.partition("#")[0].partition("<")[0].split("|")[-1].split()
-        for block in blocks("command-line.md", "sh")
+        for page in ("command-line.md", "native.md")
+        for block in blocks(page, "sh")
         for line in block.splitlines()
     ]
     assert len(lines) > 10
