@@ -16,6 +16,7 @@ from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
     lists,
     printing,
     products,
+    scatter,
     strings,
     tensors,
 )
