@@ -134,9 +134,7 @@ def test_the_environment_chooses_the_backend(
 def test_what_native_code_leaves_to_the_interpreter(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / "b.ch").write_text(
-        "let x = ones([3, 3])\nprint(svd(x).1)\nprint(svd(x + 1).1)\n"
-    )
+    (folder / "b.ch").write_text("let x = ones([3, 3])\nprint(svd(x).1)\nprint(svd(x + 1).1)\n")
     assert main(["run", "-v", "--backend", "native", "b.ch"]) == 0
     told = capsys.readouterr().err.splitlines()
     assert told[0].startswith("native code asks the interpreter in ")
