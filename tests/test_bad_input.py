@@ -395,6 +395,7 @@ def test_too_large_for_memory(charl, text: str, place: str) -> None:
     assert told.codes == ["E0508"] and place in told
 
 
+@both
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is of Linux")
 @pytest.mark.parametrize("step", ["xs = xs ++ xs", "xs = xs ++ [len(xs)]", "xs.push(len(xs))"])
 def test_memory_used_up_little_by_little(tmp_path: Path, step: str) -> None:
