@@ -105,7 +105,7 @@ def _remake(cls: type, frozen: bool, eq: bool) -> type:
     namespace["__record_fields__"] = every
     namespace.setdefault("__repr__", _repr)
     if eq and "__eq__" not in namespace:
-        key = _key(compared)
+        key = values_of(compared)
         namespace["__eq__"] = _equality(key) if compared else _same_class
         if frozen:
             namespace.setdefault("__hash__", lambda self: hash(key(self)))
@@ -125,8 +125,8 @@ def _declared(name: str, annotation: str, default: Any) -> Field:
     return found
 
 
-def _key(names: tuple[str, ...]) -> Callable[[Any], tuple[object, ...]]:
-    """The values of the named fields of a record."""
+def values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """What gives the values of the named fields of a record, all at once."""
     if len(names) > 1:
         return attrgetter(*names)
     if names:

@@ -39,7 +39,9 @@ def stretch_together(frame: Frame, operands: list[tree.Expr], span: Span) -> lis
         return result
     for index, operand in enumerate(result):
         own = _shape(operand)
-        if own and tuple(map(frame.simplify, own)) != tuple(map(frame.simplify, shape)):
+        if not own or own == shape:
+            continue
+        if tuple(map(frame.simplify, own)) != tuple(map(frame.simplify, shape)):
             kind = resolve(operand.type)
             assert isinstance(kind, Tensor)
             result[index] = tree.Stretch(operand.span, Tensor(kind.dtype, shape), operand)

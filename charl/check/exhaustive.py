@@ -163,6 +163,8 @@ def _all_constructors(frame: Frame, kind: Type) -> list[Constructor] | None:
 
 def _constructor(frame: Frame, pattern: ast.Pattern | None, kind: Type) -> Constructor | None:
     """The constructor at the head of a pattern; None for patterns that match everything."""
+    if pattern is None or isinstance(pattern, ast.WildcardPattern):
+        return None
     every = _all_constructors(frame, kind)
     match pattern:
         case ast.LiteralPattern(value=value):

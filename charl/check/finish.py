@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,12 @@ import numpy as np
 from charl.check import tree
 from charl.check.frame import Frame
 from charl.check.infer import final
-from charl.core.op import Op
-from charl.diagnostics.diagnostic import Diagnostic
-from charl.records import fields
-from charl.source import Span
+from charl.records import fields, values_of
 from charl.types import types
 from charl.types.dtypes import DType
 from charl.types.types import Tensor
 
-_NODES = (tree.Expr, tree.Statement)
-_LEAVES = (list, str, int, float, bool, Span, Op, Diagnostic, np.ndarray, tree.Instance, type(None))
+NODES = (tree.Expr, tree.Statement)
 
 
 def finish_instance(frame: Frame) -> None:
@@ -43,12 +40,7 @@ def finish(frame: Frame, root: tree.Expr | tree.Statement) -> None:
             if isinstance(node, tree.Constant):
                 _finish_constant(frame, node)
                 continue
-        for slot in SLOTS[type(node)]:
-            value = getattr(node, slot)
-            if isinstance(value, tree.Expr):
-                stack.append(value)
-            else:
-                _push(stack, value)
+        _push(stack, PARTS[type(node)](node))
 
 
 def _check_element(frame: Frame, node: tree.Apply) -> None:
@@ -66,31 +58,30 @@ def _check_element(frame: Frame, node: tree.Apply) -> None:
             node.type = types.BROKEN
 
 
-def _push(stack: list[Any], value: Any) -> None:
-    if isinstance(value, _NODES):
-        stack.append(value)
-    elif isinstance(value, tree.Variable):
-        value.type = final(value.type)
-    elif isinstance(value, tuple):
-        for item in value:
-            if not isinstance(item, _LEAVES):
-                _push(stack, item)
+def _push(stack: list[Any], values: tuple[Any, ...]) -> None:
+    for value in values:
+        if isinstance(value, NODES):
+            stack.append(value)
+        elif isinstance(value, tree.Variable):
+            value.type = final(value.type)
+        elif isinstance(value, tuple):
+            _push(stack, value)
 
 
 # Fields with these annotations hold neither nodes nor variables; types are made final apart.
 _PLAIN = {"Span", "Type", "str", "int", "bool", "Op", "Instance", "Diagnostic", "Dim"}
 
 
-class _Slots(dict[type, tuple[str, ...]]):
+class _Parts(dict[type, Callable[[Any], tuple[Any, ...]]]):
     """The fields of each class of typed nodes that may hold nodes or variables."""
 
-    def __missing__(self, kind: type) -> tuple[str, ...]:
+    def __missing__(self, kind: type) -> Callable[[Any], tuple[Any, ...]]:
         slots = (f.name for f in fields(kind) if f.type not in _PLAIN and f.name != "known")
-        self[kind] = tuple(slots)
+        self[kind] = values_of(tuple(slots))
         return self[kind]
 
 
-SLOTS = _Slots()
+PARTS = _Parts()
 
 
 def _finish_constant(frame: Frame, node: tree.Constant) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from charl.check import tree
 from charl.check.declarations import Module
-from charl.check.finish import SLOTS
+from charl.check.finish import NODES, PARTS
 from charl.check.frame import Session
 from charl.check.infer import resolve
 from charl.core.op import Effect
@@ -25,12 +25,11 @@ from charl.types.types import BROKEN, NEVER, UNIT
 # --- Never reached -------------------------------------------------------------------------------
 
 
-def unreachable(syntax: ast.Module, nodes: Iterable[ast.Node]) -> Iterator[Diagnostic]:
-    """The first statement behind one that always leaves its block; `nodes` are all of the file."""
+def unreachable(syntax: ast.Module, blocks: Iterable[ast.Block]) -> Iterator[Diagnostic]:
+    """The first statement behind one that always leaves its block; `blocks` are all of the file."""
     yield from _behind(syntax.statements, None)
-    for node in nodes:
-        if isinstance(node, ast.Block):
-            yield from _behind(node.statements, node.result)
+    for block in blocks:
+        yield from _behind(block.statements, block.result)
 
 
 def _behind(statements: tuple[ast.Statement, ...], result: ast.Expr | None) -> Iterator[Diagnostic]:
@@ -66,17 +65,18 @@ def _leaves(node: ast.Node) -> str:
 
 
 def dropped(
-    session: Session, module: Module, nodes: Iterable[ast.Node], bodies: Iterable[tree.Expr]
+    session: Session,
+    module: Module,
+    values: Iterable[ast.ExprStatement],
+    bodies: Iterable[tree.Expr],
 ) -> list[Diagnostic]:
-    """Statements of a file whose value nobody can have wanted to be computed; `nodes` are all of
-    the file, `bodies` its typed top level and tests."""
+    """Statements of a file whose value nobody can have wanted to be computed; `values` are all of
+    the file that are an expression, `bodies` its typed top level and tests."""
     statements = module.syntax.statements
     written = {
         (node.span.start, node.span.stop): node
-        for node in nodes
-        if isinstance(node, ast.ExprStatement)
-        and node is not statements[-1]
-        and not _chooses(node.value)
+        for node in values
+        if node is not statements[-1] and not _chooses(node.value)
     }
     found: dict[tuple[int, int], Diagnostic | None] = {}
     instances = [p.instance.body for p in session.instances.values()]
@@ -109,11 +109,11 @@ def _nodes(roots: Iterable[Any]) -> Iterator[Any]:
     stack = list(roots)
     while stack:
         node = stack.pop()
-        if isinstance(node, tuple):
-            stack += node
-        elif isinstance(node, tree.Expr | tree.Statement):
+        if isinstance(node, NODES):
             yield node
-            stack += [getattr(node, slot) for slot in SLOTS[type(node)]]
+            stack += PARTS[type(node)](node)
+        elif isinstance(node, tuple):
+            stack += node
 
 
 # What `assert` and `abort` stop a program with.

@@ -36,23 +36,23 @@ from charl.types.types import (
 
 def resolve(type: Type) -> Type:
     """The type with variables at its top followed."""
-    while isinstance(type, Variable) and type.bound is not None:
-        type = type.bound
-    if isinstance(type, Tensor) and isinstance(type.dtype, DTypeVariable):
-        return Tensor(resolve_dtype(type.dtype), type.shape)
+    if isinstance(type, Tensor):  # most types are, and of a known dtype
+        if isinstance(type.dtype, DType):
+            return type
+        dtype = resolve_dtype(type.dtype)
+        return type if dtype is type.dtype else Tensor(dtype, type.shape)
+    if isinstance(type, Variable) and type.bound is not None:
+        return resolve(type.bound)
     return type
 
 
 def final(type: Type) -> Type:
     """The type with every variable followed and literals nobody fixed given their default."""
+    if isinstance(type, Tensor):  # most types are
+        if isinstance(type.dtype, DType):
+            return type
+        return Tensor(default_dtype(resolve_dtype(type.dtype)), type.shape)
     match type:
-        case Tensor(dtype, shape):
-            found = resolve_dtype(dtype)
-            return (
-                Tensor(default_dtype(found), shape)
-                if found is not dtype or (isinstance(found, DTypeVariable))
-                else type
-            )
         case List(element):
             return List(final(element))
         case Array(element, length):
@@ -95,8 +95,8 @@ def default_dtype(dtype: DType | DTypeVariable) -> DType:
 def has_variables(type: Type) -> bool:
     """Whether some part of the type is not known yet."""
     match type:
-        case Tensor(dtype, _):
-            return isinstance(resolve_dtype(dtype), DTypeVariable)
+        case Tensor():
+            return not isinstance(resolve_dtype(type.dtype), DType)
         case Variable(bound):
             return bound is None or has_variables(bound)
         case List(element) | Array(element, _):
@@ -186,7 +186,8 @@ def meet(frame: Frame, left: tree.Expr, right: tree.Expr) -> tuple[Type, Type]:
     a, b = resolve(left.type), resolve(right.type)
     if isinstance(a, Variable) or isinstance(b, Variable):
         unify(frame, a, b)
-    return resolve(a), resolve(b)
+        return resolve(a), resolve(b)
+    return a, b
 
 
 def _unify_declared(frame: Frame, a: Struct | Enum, b: Struct | Enum) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from charl.records import fields
+from charl.records import fields, values_of
 from charl.syntax import ast
 
 # Fields with these annotations hold no nodes.
@@ -16,12 +16,7 @@ _PLAIN = {"Span", "str", "str | None", "bool", "int", "float", "tuple[Comment, .
 def children(node: ast.Node) -> list[ast.Node]:
     """The nodes directly below, in order."""
     found: list[ast.Node] = []
-    for slot in _SLOTS[type(node)]:
-        value = getattr(node, slot)
-        if isinstance(value, ast.Node):
-            found.append(value)
-        elif isinstance(value, tuple):
-            _gather(value, found)
+    _gather(_PARTS[type(node)](node), found)
     return found
 
 
@@ -33,17 +28,17 @@ def _gather(values: tuple[Any, ...], found: list[ast.Node]) -> None:
             _gather(value, found)
 
 
-class _Slots(dict[type, tuple[str, ...]]):
+class _Parts(dict[type, Callable[[Any], tuple[Any, ...]]]):
     """The fields of each class of nodes that may hold nodes."""
 
-    def __missing__(self, kind: type) -> tuple[str, ...]:
+    def __missing__(self, kind: type) -> Callable[[Any], tuple[Any, ...]]:
         plain = {f.name for f in fields(kind) if f.type in _PLAIN}
         slots = (s for base in reversed(kind.__mro__) for s in getattr(base, "__slots__", ()))
-        self[kind] = tuple(s for s in slots if s not in plain)
+        self[kind] = values_of(tuple(s for s in slots if s not in plain))
         return self[kind]
 
 
-_SLOTS = _Slots()
+_PARTS = _Parts()
 
 
 def walk(node: ast.Node) -> Iterator[ast.Node]:
@@ -51,7 +46,7 @@ def walk(node: ast.Node) -> Iterator[ast.Node]:
     while stack:
         top = stack.pop()
         yield top
-        stack.extend(children(top))
+        _gather(_PARTS[type(top)](top), stack)
 
 
 def root_name(target: ast.Expr) -> ast.Name | None:

@@ -47,9 +47,10 @@ def apply_op(
 ) -> tree.Expr:
     """The primitive applied to checked operands: dtypes, broadcasting, then the op's own rule."""
     kinds = [resolve(o.type) for o in operands]
-    if BROKEN in kinds:
+    classes = [*map(type, kinds)]
+    if types.Broken in classes:
         return tree.Constant(span, BROKEN, None)
-    if NEVER in kinds:
+    if types.Never in classes:
         statements = tuple(tree.Evaluate(o.span, o) for o in operands)
         return tree.Block(span, NEVER, statements, None)
     for operand, kind in zip(operands, kinds):

@@ -12,7 +12,8 @@ that start with `_`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from charl.check.declarations import Module
 from charl.check.names import children, root_name, walk
@@ -49,36 +50,41 @@ class _Walker:
         self.found: list[Diagnostic] = []
 
     def visit(self, node: ast.Node) -> None:
-        match node:
-            case ast.Name():
-                self._read(node.name)
-            case ast.Block():
-                self._block(node)
-            case ast.Let():
-                self._each(children(node))
-                self._bind(node.pattern, told=True)
-            case ast.Assign():
-                self._assign(node)
-            case ast.For():
-                self.visit(node.iterable)
-                self._inside([node.pattern], [node.body])
-            case ast.Arm():
-                self._inside([node.pattern], [node.guard, node.body])
-            case ast.Lambda() | ast.Function() | ast.Initialiser():
-                if isinstance(node, ast.Function):
-                    self._bind(node.name, told=False)
-                patterns = [p.pattern for p in node.parameters]
-                self._each(x for p in node.parameters for x in (p.type, p.default))
-                result = None if isinstance(node, ast.Initialiser) else _result_type(node)
-                self._inside(patterns, [result, node.body])
-            case ast.NamedType():
-                self._read(node.path[0].name)
-                self._each(children(node))
-            case ast.Field():
-                self._read(node.name.name)
-                self.visit(node.base)
-            case _:
-                self._each(children(node))
+        rule = _RULES.get(type(node))
+        if rule is not None:
+            rule(self, node)
+        else:
+            self._each(children(node))
+
+    def _name(self, node: ast.Name) -> None:
+        self._read(node.name)
+
+    def _let(self, node: ast.Let) -> None:
+        self._each(children(node))
+        self._bind(node.pattern, told=True)
+
+    def _for(self, node: ast.For) -> None:
+        self.visit(node.iterable)
+        self._inside([node.pattern], [node.body])
+
+    def _arm(self, node: ast.Arm) -> None:
+        self._inside([node.pattern], [node.guard, node.body])
+
+    def _function(self, node: ast.Lambda | ast.Function | ast.Initialiser) -> None:
+        if isinstance(node, ast.Function):
+            self._bind(node.name, told=False)
+        patterns = [p.pattern for p in node.parameters]
+        self._each(x for p in node.parameters for x in (p.type, p.default))
+        result = None if isinstance(node, ast.Initialiser) else _result_type(node)
+        self._inside(patterns, [result, node.body])
+
+    def _named_type(self, node: ast.NamedType) -> None:
+        self._read(node.path[0].name)
+        self._each(children(node))
+
+    def _field(self, node: ast.Field) -> None:
+        self._read(node.name.name)
+        self.visit(node.base)
 
     def _each(self, nodes: Iterable[ast.Node | None]) -> None:
         for node in nodes:
@@ -140,6 +146,22 @@ class _Walker:
             if binding.told and not binding.read:
                 self.found.append(_unused(binding))
         del self.bindings[start:]
+
+
+# Every other node is only walked through.
+_RULES: dict[type[ast.Node], Callable[[_Walker, Any], None]] = {
+    ast.Name: _Walker._name,
+    ast.Block: _Walker._block,
+    ast.Let: _Walker._let,
+    ast.Assign: _Walker._assign,
+    ast.For: _Walker._for,
+    ast.Arm: _Walker._arm,
+    ast.Lambda: _Walker._function,
+    ast.Function: _Walker._function,
+    ast.Initialiser: _Walker._function,
+    ast.NamedType: _Walker._named_type,
+    ast.Field: _Walker._field,
+}
 
 
 def _result_type(node: ast.Lambda | ast.Function) -> ast.TypeExpr | None:

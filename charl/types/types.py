@@ -217,7 +217,7 @@ class Typed(Protocol):
 
 
 def resolve_dtype(dtype: DType | DTypeVariable) -> DType | DTypeVariable:
-    if not isinstance(dtype, DTypeVariable) or dtype.bound is None:
+    if isinstance(dtype, DType) or dtype.bound is None:
         return dtype
     root = dtype.bound
     while isinstance(root, DTypeVariable) and root.bound is not None:
