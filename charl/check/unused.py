@@ -35,19 +35,23 @@ class Binding:
     assigned: bool = False
 
 
-def unused_variables(syntax: ast.Module) -> list[Diagnostic]:
-    walker = _Walker()
+def walk_scopes(syntax: ast.Module) -> ScopeWalk:
+    """The walk over a file: `found` are the warnings about variables; the blocks and the statements
+    that are an expression, which it passes, are kept for other warnings."""
+    walk = ScopeWalk()
     with deep_recursion():
         for statement in syntax.statements:
-            walker.visit(statement)
-    return walker.found
+            walk.visit(statement)
+    return walk
 
 
-class _Walker:
+class ScopeWalk:
     def __init__(self) -> None:
         self.scopes: list[dict[str, Binding]] = []
         self.bindings: list[Binding] = []
         self.found: list[Diagnostic] = []
+        self.blocks: list[ast.Block] = []
+        self.values: list[ast.ExprStatement] = []
 
     def visit(self, node: ast.Node) -> None:
         rule = _RULES.get(type(node))
@@ -58,6 +62,10 @@ class _Walker:
 
     def _name(self, node: ast.Name) -> None:
         self._read(node.name)
+
+    def _value(self, node: ast.ExprStatement) -> None:
+        self.values.append(node)
+        self.visit(node.value)
 
     def _let(self, node: ast.Let) -> None:
         self._each(children(node))
@@ -92,6 +100,7 @@ class _Walker:
                 self.visit(node)
 
     def _block(self, node: ast.Block) -> None:
+        self.blocks.append(node)
         self.scopes.append({})
         start = len(self.bindings)
         self._each(children(node))
@@ -149,18 +158,19 @@ class _Walker:
 
 
 # Every other node is only walked through.
-_RULES: dict[type[ast.Node], Callable[[_Walker, Any], None]] = {
-    ast.Name: _Walker._name,
-    ast.Block: _Walker._block,
-    ast.Let: _Walker._let,
-    ast.Assign: _Walker._assign,
-    ast.For: _Walker._for,
-    ast.Arm: _Walker._arm,
-    ast.Lambda: _Walker._function,
-    ast.Function: _Walker._function,
-    ast.Initialiser: _Walker._function,
-    ast.NamedType: _Walker._named_type,
-    ast.Field: _Walker._field,
+_RULES: dict[type[ast.Node], Callable[[ScopeWalk, Any], None]] = {
+    ast.Name: ScopeWalk._name,
+    ast.Block: ScopeWalk._block,
+    ast.ExprStatement: ScopeWalk._value,
+    ast.Let: ScopeWalk._let,
+    ast.Assign: ScopeWalk._assign,
+    ast.For: ScopeWalk._for,
+    ast.Arm: ScopeWalk._arm,
+    ast.Lambda: ScopeWalk._function,
+    ast.Function: ScopeWalk._function,
+    ast.Initialiser: ScopeWalk._function,
+    ast.NamedType: ScopeWalk._named_type,
+    ast.Field: ScopeWalk._field,
 }
 
 
