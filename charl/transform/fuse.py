@@ -43,9 +43,20 @@ PRODUCTS = {"matmul", "contract"}
 MOST_PARTS = 4  # of a join
 MOST_MEMBERS = 120
 
-# An index: the number of the loop that gives it, 0 where the axis has size 1, or not known.
 ONE = "one"
-Place = tuple[object, ...]
+
+# What gives an index: a loop (a number for one of the domain, for one that a reduction opens its
+# position and the axis), ONE where the axis has size 1, or None where it is not known.
+Source = object
+
+
+@record
+class Place:
+    """Where an element is asked for: what gives its indices, and the loops open there, outermost
+    first."""
+
+    index: tuple[Source, ...]
+    loops: tuple[Source, ...]
 
 
 def fuse(program: Program, writes: Callable[[Statement], bool]) -> Program:
@@ -173,11 +184,14 @@ class _Grouping:
         self.statements, self.able = statements, able
         self.end = len(statements)
         self.users: dict[Value, list[int]] = {}
+        self.readers: dict[Value, set[str]] = {}  # the ops that read a value, also in blocks
         for position, statement in enumerate(statements):
-            for value in used(statement):
+            for value, ops in used(statement).items():
                 self.users.setdefault(value, []).append(position)
+                self.readers.setdefault(value, set()).update(ops)
         for value in results:
             self.users.setdefault(value, []).append(self.end)
+            self.readers.setdefault(value, set()).add("yield")
         self.of: dict[int, list[Group]] = {}
 
     def groups(self) -> dict[int, Group]:
@@ -191,20 +205,18 @@ class _Grouping:
             users = self.users.get(result, [])
             if not users:
                 continue
-            if all(self.only_products(u) for u in users) and statement.op.name == "transpose":
+            if statement.op.name == "transpose" and self.readers[result] <= PRODUCTS:
                 continue
             if self.join(position, statement, users):
                 continue
             group = Group(position, domain_of(statement), is_column(statement))
             group.members[position] = statement
-            group.places[position] = [tuple(range(len(shape_of(result))))]
+            loops = tuple(range(rank(result)))
+            group.places[position] = [Place(loops, loops)]
             group.stored.append(position)
             self.of[position] = [group]
             found[position] = group
         return found
-
-    def only_products(self, user: int) -> bool:
-        return user < self.end and self.statements[user].op.name in PRODUCTS
 
     def join(self, position: int, statement: Statement, users: Sequence[int]) -> bool:
         """Whether users compute the statement themselves, so that it needs no group of its own."""
@@ -228,7 +240,7 @@ class _Grouping:
             return False
         # A user in several groups reads the element from memory in all but one.
         stored = bool(outside) or any(len(self.of[u]) > 1 for u in inside)
-        if stored and not self.can_store(statement, group, places):
+        if stored and not can_store(statement, group):
             return False
         self.enter(position, statement, group)
         if stored:
@@ -261,34 +273,29 @@ class _Grouping:
             return False
         if name in FOLDED:
             axes = folded_axes(statement)
-            trailing = tuple(
-                range(rank(statement.operands[0]) - len(axes), rank(statement.operands[0]))
-            )
-            return axes == trailing and is_prefix(place, shape_of(statement.results[0]))
-        if name in EXPENSIVE:
-            return is_once(place)
-        return True
-
-    def can_store(self, statement: Statement, group: Group, places: Sequence[Place]) -> bool:
-        """Whether the group's loops pass every element of the result in order."""
-        if group.column:
-            return False
-        shape = shape_of(statement.results[0])
-        if not shape:
-            return False
-        return covers(group.loops, shape)
+            n = rank(statement.operands[0])
+            return axes == tuple(range(n - len(axes), n)) and is_prefix(place)
+        return name not in EXPENSIVE or is_prefix(place)
 
 
-def used(statement: Statement) -> list[Value]:
-    """What a statement and its blocks use."""
-    found = dict.fromkeys(statement.operands)
+def can_store(statement: Statement, group: Group) -> bool:
+    """Whether the group's loops pass every element of the result in order."""
+    shape = shape_of(statement.results[0])
+    return bool(shape) and not group.column and covers(group.loops, shape)
+
+
+def used(statement: Statement) -> dict[Value, set[str]]:
+    """What a statement and its blocks use, and the ops that use it."""
+    found: dict[Value, set[str]] = {}
+    for value in statement.operands:
+        found.setdefault(value, set()).add(statement.op.name)
     for block in statement.blocks:
-        for inner in block.walk():
-            found.update(dict.fromkeys(inner.operands))
-            for b in inner.blocks:
-                found.update(dict.fromkeys(b.results))
-        found.update(dict.fromkeys(block.results))
-    return list(found)
+        for inner in block.statements:
+            for value, ops in used(inner).items():
+                found.setdefault(value, set()).update(ops)
+        for value in block.results:
+            found.setdefault(value, set()).add("yield")
+    return found
 
 
 def domain_of(statement: Statement) -> tuple[Dim, ...]:
@@ -313,73 +320,64 @@ def is_column(statement: Statement) -> bool:
 
 def covers(loops: Sequence[Dim], shape: Sequence[Dim]) -> bool:
     """Whether a tensor of this shape has an element for each turn of the leading loops."""
-    if len(shape) > len(loops):
-        return False
-    return all(n == loop for n, loop in zip(shape, loops)) or is_rows(loops, shape)
-
-
-def is_rows(loops: Sequence[Dim], shape: Sequence[Dim]) -> bool:
-    """The leading loops, then axes of size 1."""
     n = len(shape)
     while n and shape[n - 1] == 1:
         n -= 1
     return len(shape) <= len(loops) and all(a == b for a, b in zip(shape[:n], loops))
 
 
-def is_prefix(place: Place, shape: Sequence[Dim]) -> bool:
-    """Whether a place is the leading loops in order, axes of size 1 aside."""
-    wanted = 0
-    for index, size in zip(place, shape):
-        if size == 1 and index in (ONE, wanted):
-            wanted += index == wanted
-            continue
-        if index != wanted:
-            return False
-        wanted += 1
-    return True
-
-
-def is_once(place: Place) -> bool:
-    """Whether each element is asked for once, or by a loop further in than all its indices: no loop
-    before the last index is missing."""
-    numbers = [i for i in place if isinstance(i, int)]
-    if any(i is None for i in place):
-        return False
-    return numbers == list(range(len(numbers)))
+def is_prefix(place: Place) -> bool:
+    """Whether the indices are the loops open there, outermost first, axes of size 1 aside: then the
+    element is computed once, before the loops further in begin."""
+    given = [source for source in place.index if source != ONE]
+    return given == list(place.loops[: len(given)])
 
 
 def asked(member: Statement, operand: int, place: Place, position: int) -> Place:
     """The place at which a member asks for its operand, itself asked for at a place."""
-    name, attributes = member.op.name, member.attributes
+    name, attributes, index = member.op.name, member.attributes, place.index
     value = member.operands[operand]
     n = rank(value)
     if n == 0:
-        return ()
+        return Place((), place.loops)
     if member.op.elementwise:
         return place
-    unknown: Place = (None,) * n
+    if name in FOLDED:
+        return within_fold(member, place, position)
+    found: tuple[Source, ...] = (None,) * n
     match name:
         case "broadcast":
-            axes = [a % len(place) for a in attributes["axes"]]
-            return tuple(ONE if size == 1 else place[a] for a, size in zip(axes, shape_of(value)))
+            axes = [a % len(index) for a in attributes["axes"]]
+            found = tuple(ONE if size == 1 else index[a] for a, size in zip(axes, shape_of(value)))
         case "transpose":
             given = attributes.get("permutation")
-            order = tuple(reversed(range(n))) if given is None else [a % n for a in given]
-            return tuple(place[list(order).index(axis)] for axis in range(n))
-        case "index":
-            return (*(None,) * (n - len(place)), *place) if operand == 0 else unknown
+            order = list(reversed(range(n))) if given is None else [a % n for a in given]
+            found = tuple(index[order.index(axis)] for axis in range(n))
+        case "index" if operand == 0:
+            found = (*(None,) * (n - len(index)), *index)
         case "one_hot":
-            return place[:-1]
+            found = index[:-1]
         case "stack":
-            axis = attributes.get("axis", 0) % len(place)
-            return (*place[:axis], *place[axis + 1 :])
-    if name in FOLDED:
-        axes = list(folded_axes(member))
-        if attributes.get("keep_dims", False):
-            return tuple((position, a) if a in axes else place[a] for a in range(n))
-        kept = iter(place)
-        return tuple((position, a) if a in axes else next(kept) for a in range(n))
-    return unknown
+            axis = attributes.get("axis", 0) % len(index)
+            found = (*index[:axis], *index[axis + 1 :])
+    return Place(found, place.loops)
+
+
+def within_fold(member: Statement, place: Place, position: int) -> Place:
+    """Inside a reduction's own loops, which it opens where its indices are known."""
+    axes = folded_axes(member)
+    n = rank(member.operands[0])
+    opened = {a: (position, a) for a in axes}
+    if member.attributes.get("keep_dims", False):
+        index = tuple(opened.get(a, place.index[a]) for a in range(n))
+    else:
+        kept = iter(place.index)
+        index = tuple(opened[a] if a in opened else next(kept) for a in range(n))
+    if is_column(member):  # its loops are in the order of memory
+        return Place(index, index)
+    outer = [i for i, loop in enumerate(place.loops) if loop in place.index]
+    depth = max(outer, default=-1) + 1
+    return Place(index, (*place.loops[:depth], *opened.values()))
 
 
 # --- Assembling ----------------------------------------------------------------------------------

@@ -1,0 +1,68 @@
+"""What fuses, seen in the number of kernels and in what they take; that the results are right is
+for the pages and the ops to say."""
+
+from __future__ import annotations
+
+import pytest
+
+from charl import driver
+from charl.backend.llvm.kernels import can_write
+from charl.core.ir import Program, Statement
+from charl.core.parser import parse_program
+from charl.core.printer import print_program
+from charl.kernel.build import build
+from charl.source import Source
+from charl.transform.fuse import fuse
+
+
+def fused(text: str) -> list[Statement]:
+    checked = driver.check(Source("case.ch", text))
+    program = fuse(driver.compile_checked(checked), can_write)
+    return [s for f in program.functions.values() for s in f.body.walk() if s.op.name == "fused"]
+
+
+X = "let x = random_normal([64, 100])\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "kernels"),
+    [
+        (X + "print(2 * tanh(x) + 1)", 1),
+        (X + "print(softmax(x))", 1),
+        (X + "print(sum(softmax(x)))", 1),
+        (X + "print((x - mean(x, axis: 1, keep_dims: true)) ** 2)", 1),
+        # What the loops of rows would compute again for every row is computed before.
+        (X + "print(x - mean(x, axis: 0))", 3),
+        (X + "let w = random_normal([100])\nprint(x * exp(w))", 2),
+        (X + "let w = random_normal([100])\nprint(x * (w + 1))", 1),
+        # A product lies between; transposed operands are read as they lie.
+        (X + "print(relu(transpose(x) @ x + 1))", 1),
+        # Both are needed, and stored by one kernel.
+        (X + "let y = exp(x)\nlet z = y + 1\nprint(y, z)", 1),
+        # What stands between needs the first and is needed by the second.
+        (X + "let y = exp(x)\nlet z = sort(y)\nprint(y + z)", 2),
+        (X + "print(sum(x, axis: 0))", 1),
+        (X + "print(sum(tanh(x) * 2, axis: 0))", 1),
+    ],
+)
+def test_the_number_of_kernels(text: str, kernels: int) -> None:
+    assert len(fused(text + "\n")) == kernels
+
+
+def test_a_kernel_prints_and_parses() -> None:
+    for number, statement in enumerate(fused(X + "print(sum(softmax(x), axis: 0), x + 1)\n")):
+        kernel = build(f"kernel{number}", statement)
+        text = print_program(Program({kernel.function.name: kernel.function}, kernel.function.name))
+        assert print_program(parse_program(text)) == text
+
+
+def test_a_row_is_passed_once() -> None:
+    """The maximum and the sum of a row are found where the row's loop is, not where its elements
+    are."""
+    (statement,) = fused(X + "print(softmax(x))\n")
+    kernel = build("kernel", statement)
+    (rows,) = (s for s in kernel.function.body.statements if s.op.name == "for")
+    (row,) = rows.blocks
+    loops = [s for s in row.statements if s.op.name == "for"]
+    assert len(loops) == 3
+    assert all(not inner.blocks for loop in loops for inner in loop.blocks[0].statements)
