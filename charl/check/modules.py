@@ -29,7 +29,7 @@ from charl.check.declarations import (
 from charl.check.frame import Frame, Session
 from charl.core.op import SURFACE
 from charl.diagnostics.diagnostic import Diagnostic, Label, error
-from charl.diagnostics.suggest import begun, nearest
+from charl.diagnostics.suggest import LONGEST, begun, nearest
 from charl.records import record
 from charl.source import Source, Span
 from charl.syntax import ast
@@ -483,6 +483,8 @@ def no_member(frame: Frame, module: Module, name: ast.Identifier) -> tree.Expr:
 
 def module_with(name: str) -> str | None:
     """The library module that declares a name, for a suggestion."""
+    if len(name) > LONGEST:
+        return None
     declared = re.compile(rf"^(?:fn|struct|model|enum|const) {re.escape(name)}\b", re.MULTILINE)
     for stem in _standard_modules():
         if declared.search(_read(os.path.join(STANDARD, f"{stem}.ch")).text):
