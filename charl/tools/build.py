@@ -22,6 +22,7 @@ DESCRIPTION = """
 Checks a program, compiles it and writes what it becomes, without running it:
 
   core    the program after the passes, in the language between Charl and machine code
+  kernels the loop nests that its tensor statements become, each a function of that language
   llvm    the same in LLVM's language, after LLVM's optimisation
   asm     the instructions of this machine
 
@@ -33,6 +34,17 @@ def core(program: Program, level: int) -> str:
     from charl.core.printer import print_program
 
     return print_program(program)
+
+
+def kernels(program: Program, level: int) -> str:
+    from charl.core.ir import Program as Core
+    from charl.core.printer import print_program
+    from charl.runtime.compile import module_text
+
+    found = [k.function for k in module_text(program, (program.entry,))[0].kernels]
+    if not found:
+        return "// this program has no kernels\n"
+    return print_program(Core({f.name: f for f in found}, found[0].name))
 
 
 def llvm(program: Program, level: int) -> str:
@@ -55,8 +67,13 @@ def text_of(program: Program) -> str:
 
 
 # What `--emit` can ask for, in the order of the stages; those of `NATIVE` need LLVM.
-EMITTERS: dict[str, Callable[[Program, int], str]] = {"core": core, "llvm": llvm, "asm": asm}
-NATIVE = ("llvm", "asm")
+EMITTERS: dict[str, Callable[[Program, int], str]] = {
+    "core": core,
+    "kernels": kernels,
+    "llvm": llvm,
+    "asm": asm,
+}
+NATIVE = ("kernels", "llvm", "asm")
 
 EMIT = Option("--emit", "what to write", "FORM", choices=tuple(EMITTERS))
 OUTPUT = Option("--output", "the file to write; the standard output without it", "FILE", short="-o")

@@ -60,6 +60,14 @@ def test_a_program_does_the_same_with_other_passes(
     assert shown(capsys, *words) == "4\n"
 
 
+def test_kernels_are_core(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "b.ch").write_text("let x = random_normal([8, 8])\nprint(softmax(x))\n")
+    kernels = shown(capsys, "build", "--emit", "kernels", "b.ch")
+    assert kernels.startswith("entry @kernel0\n") and "exp" in kernels
+    (folder / "b.ch").write_text("print(1)\n")
+    assert "no kernels" in shown(capsys, "build", "--emit", "kernels", "b.ch")
+
+
 def test_llvm_and_assembly(capsys: pytest.CaptureFixture[str]) -> None:
     llvm = shown(capsys, "build", "--emit", "llvm", "a.ch")
     assert "define " in llvm and "@entry_f0" in llvm
