@@ -7,7 +7,7 @@ inside one of them.
 
 from __future__ import annotations
 
-from charl.check import tree
+from charl.check import late, tree
 from charl.check.bindings import Bindings
 from charl.check.declarations import Struct
 from charl.check.frame import Frame
@@ -15,16 +15,22 @@ from charl.check.function_values import call_value
 from charl.check.generics import generic_kinds
 from charl.check.infer import final, resolve
 from charl.check.models import layer_types
-from charl.check.signatures import Supplied, signature_of
+from charl.check.signatures import Supplied, home, signature_of
 from charl.diagnostics.diagnostic import Label
 from charl.source import Span
 from charl.types import dims, types
 from charl.types.types import BROKEN, NEVER, Tensor, Type
 
 
+@late.check_chain.define
 def check_chain(frame: Frame, struct: Struct) -> None:
-    """At the definition of a model with layers: follow a batch of unknown size through them."""
-    if not struct.layers or generic_kinds(frame, struct) or "forward" in struct.methods:
+    """Once for a model with layers, before its `forward` is made: follow a batch of unknown size
+    through them."""
+    if struct.chains is not None or not struct.layers or "forward" in struct.methods:
+        return
+    struct.chains = True
+    frame = home(frame, struct.module)
+    if generic_kinds(frame, struct):
         return
     kinds = [resolve(t) for t in layer_types(frame, struct, ())][len(struct.fields) :]
     if BROKEN in kinds:
@@ -38,6 +44,7 @@ def check_chain(frame: Frame, struct: Struct) -> None:
                 continue
             flowing = taken
         elif taken is not None and not _fits(flowing, taken):
+            struct.chains = False
             _refuse(frame, struct, index, flowing, taken)
             return
         given = _applied(frame, layer, flowing, written.span)

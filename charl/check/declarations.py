@@ -92,7 +92,8 @@ class Function:
 
 @record(frozen=False, eq=False)
 class Struct:
-    """A struct or model. `layers` holds a model's layer expressions until its fields are known."""
+    """A struct or model. `layers` holds a model's layer expressions until its fields are known;
+    `chains` says whether each takes what the one before gives, once that has been looked at."""
 
     name: str
     module: Module
@@ -100,6 +101,7 @@ class Struct:
     methods: dict[str, Function] = field(default_factory=dict)
     kinds: dict[str, str] | None = None
     recursive: bool | None = None
+    chains: bool | None = None
     layer_types: dict[Any, tuple[Type, ...]] = field(default_factory=dict)
 
     @property

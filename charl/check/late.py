@@ -126,3 +126,9 @@ def over_leaves(
 def widen_list(frame: Frame, value: tree.Expr, element: types.Closures) -> tree.Expr:
     """`builtins/lists`: a list of functions as one of more functions."""
     raise NotImplementedError
+
+
+@Late
+def check_chain(frame: Frame, struct: Struct) -> None:
+    """`chain`: whether the layers of a model take what those before them give."""
+    raise NotImplementedError

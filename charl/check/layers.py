@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from charl.check import late
 from charl.check.annotations import fields_of_struct
 from charl.check.declarations import Function, Struct
 from charl.check.frame import Frame
@@ -17,11 +18,14 @@ def forward_of_layers(frame: Frame, kind: types.Struct) -> Function | None:
         return None
     found = struct.methods.get("forward")
     if found is None:
+        late.check_chain(frame, struct)
         span = struct.node.name.span
         body: ast.Expr = ast.Name(struct.layers[0].span, "x")
         for index, written in enumerate(struct.layers):
             layer = ast.Name(written.span, f"layer{index}")
             body = ast.Call(written.span, layer, (ast.Argument(span, None, body),))
+        if struct.chains is False:  # that has been told
+            body = ast.ErrorExpr(span)
         parameter = ast.Parameter(span, ast.NamePattern(span, "x"), None, None)
         fields = fields_of_struct(frame, kind)[len(struct.fields) :]
         found = Function(
