@@ -53,6 +53,7 @@ def check_twins(charl: str, python: str) -> None:
     found = run_program(charl)
     errors = re.findall(r"^error\[(E\d+)\]", found.error, re.MULTILINE)
     assert len(errors) <= 1, found.error
+    assume("..., " not in found.output)  # what is long is shown by its ends
     if code is None:
         assert not errors, found.error
         assert reference.differs(expected, found.output) is None
@@ -159,9 +160,11 @@ def test_gradients_agree_with_central_differences(random: Random) -> None:
         return np.array([(high - low) / (after + before) for high, low in ends])
 
     try:
+        with np.errstate(invalid="raise"):  # a NaN on the way, dropped later, has no derivative
+            names["f"](x)
         value = f(x)
         slope, finer, right = slopes(1e-5, 1e-5), slopes(3e-6, 3e-6), slopes(0, 1e-5)
-    except (reference.Stopped, reference.TooLarge, OverflowError):
+    except (reference.Stopped, reference.TooLarge, OverflowError, FloatingPointError):
         assume(False)
     assume(np.isfinite(value) and abs(value) < 1e5 and np.all(np.isfinite(slope)))
     scale = 1 + abs(value) + np.abs(slope).max()
