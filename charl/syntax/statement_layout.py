@@ -124,15 +124,20 @@ class StatementLayout(ExpressionLayout):
                 head = ["for ", self.pattern(pattern), " in ", self.head(iterable), " "]
                 return Group([head, self.block(body)])
             case ast.Assert(condition=condition, message=None):
-                return ["assert ", self.expression(condition)]
+                return ["assert ", self.asserted(condition)]
             case ast.Assert(condition=condition, message=message):
                 assert message is not None
                 second = Indent([SPACE, self.expression(message)])
-                return Group(["assert ", self.expression(condition), ",", second])
+                return Group(["assert ", self.asserted(condition), ",", second])
             case ast.Item():
                 return self.item(node)
             case _:
                 raise AssertionError(node)
+
+    def asserted(self, condition: ast.Expr) -> Document:
+        """What begins with `|` would make a name of the word before it."""
+        document = self.expression(condition)
+        return ["(", document, ")"] if isinstance(condition, ast.Lambda) else document
 
     def let(self, node: ast.Let) -> Document:
         parts: list[Document] = [node.keyword, " mut " if node.mutable else " "]

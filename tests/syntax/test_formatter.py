@@ -37,6 +37,8 @@ def test_the_corpus_is_kept(path) -> None:
         ("(a * b) + c", "(a * b) + c\n"),
         ("((a)) + ((b + c))", "a + (b + c)\n"),
         ("if (x) { y }", "if x { y }\n"),
+        ("assert (||x)", "assert (|| x)\n"),
+        ('assert (|a|a), "b"', 'assert (|a| a), "b"\n'),
         ("while true\n{\nbreak }", "while true {\n    break\n}\n"),
         ("if a { b }\nelse\n{ c }", "if a { b } else { c }\n"),
         ("let x = 1 // a word of it", "let x = 1  // a word of it\n"),
