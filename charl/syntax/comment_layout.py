@@ -9,6 +9,7 @@ No comment is lost: `take` hands each out once, and every element takes what is 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 
@@ -28,6 +29,8 @@ from charl.syntax.layout import (
     Trailing,
 )
 from charl.syntax.tokens import Token
+
+BLOCK_COMMENT = re.compile(r"/\*[^\n]*?\*/")
 
 
 @record(frozen=False)
@@ -143,7 +146,7 @@ class CommentLayout:
         tail: list[ast.Comment] = []
         for comment in self.take(previous, stop):
             same_line = bool(rows) and not tail and not self.breaks(previous, comment.span.start)
-            inline = bracketed and is_inline(comment) and not self.breaks(comment.span.stop, stop)
+            inline = bracketed and is_inline(comment) and self.holds(comment.span.stop, stop)
             if same_line and inline:
                 rows[-1].document = [rows[-1].document, " ", comment.text]
             elif same_line:
@@ -151,6 +154,12 @@ class CommentLayout:
             else:
                 tail.append(comment)
         return rows, tail
+
+    def holds(self, start: int, stop: int) -> bool:
+        """Whether a comma, or the closing bracket at `stop`, stands on the line of `start`, with
+        nothing but comments between."""
+        rest = BLOCK_COMMENT.sub("", self.text[start:stop])
+        return rest.lstrip(" \t").startswith(",") or not self.breaks(start, stop)
 
     def delimited(
         self,

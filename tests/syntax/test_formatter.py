@@ -46,6 +46,10 @@ def test_the_corpus_is_kept(path) -> None:
         ("f(/* x */ a)", "f(/* x */ a)\n"),
         ("f(/* x *//* y */ a)", "f(/* x */ /* y */ a)\n"),
         ("f(/* x */ /* y\n*/ a)", "f(\n    /* x */\n    /* y\n*/\n    a,\n)\n"),
+        (
+            f"f({'a' * 60}, {'b' * 60}/* x */ /* y */)",
+            f"f(\n    {'a' * 60},\n    {'b' * 60} /* x */ /* y */,\n)\n",
+        ),
         ("f(/* x */ -/* y */a)", "f(\n    /* x */\n    /* y */\n    -a,\n)\n"),
         ("not x in y", "x not in y\n"),
         ("a|>b", "a |> b\n"),
