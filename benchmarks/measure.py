@@ -1,0 +1,80 @@
+"""How the benchmarks measure: the contestants take turns, so that a busy machine slows all alike.
+
+A contestant is a function that does the work once and returns the seconds that count; `timed` makes
+one of a function that is to be timed whole. Told are medians, and for each peer the median of the
+ratios of neighbouring turns: above 1, Charl is the faster one. A row reads
+
+    batch 64    Charl  210.4 us | PyTorch  834.9 us  3.97 (goal 3) | JAX  583.1 us  2.77
+"""
+
+from __future__ import annotations
+
+import importlib
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+Contestant = Callable[[], float]
+
+CHARL = "Charl"
+
+
+def timed(work: Callable[[], object], times: int = 1) -> Contestant:
+    """A contestant that does the work so many times and tells the seconds of one."""
+
+    def run() -> float:
+        start = time.perf_counter()
+        for _ in range(times):
+            work()
+        return (time.perf_counter() - start) / times
+
+    return run
+
+
+def peer(module: str) -> ModuleType | Any | None:
+    """The module of a peer, or None, having said so, where it is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        print(f"{module} is not installed: left out")
+        return None
+
+
+def contest(
+    title: str,
+    contestants: Mapping[str, Contestant],
+    goals: Mapping[str, float] | None = None,
+    *,
+    turns: int = 9,
+    warm_up: int = 2,
+    reference: str = CHARL,
+) -> dict[str, float]:
+    """Lets all take turns, prints a row, and returns the ratio of each peer to the reference.
+    `goals` are the ratios that are wanted."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(-warm_up, turns):
+        for name, run in contestants.items():
+            taken = run()
+            if turn >= 0:
+                seconds[name].append(taken)
+    parts = [f"{reference} {amount(statistics.median(seconds[reference]))}"]
+    ratios = {}
+    for name, own in seconds.items():
+        if name == reference:
+            continue
+        ratio = statistics.median(a / b for a, b in zip(own, seconds[reference]))
+        ratios[name] = ratio
+        goal = f" (goal {goals[name]:g})" if goals and name in goals else ""
+        parts.append(f"{name} {amount(statistics.median(own))}  {ratio:.2f}{goal}")
+    print(f"{title:<24} {' | '.join(parts)}", flush=True)
+    return ratios
+
+
+def amount(seconds: float) -> str:
+    """Seconds in the unit that suits them: `212.4 us`."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:6.1f} {unit}"
+    return f"{seconds / 1e-9:6.1f} ns"
