@@ -33,7 +33,7 @@ model Net {{
 
 fn objective(net: Net, x: float32[B, 784], y: int[B]) -> float32 {{ cross_entropy(net(x), y) }}
 
-fn train(x: float32[B, 784], labels: int[B], steps: int) -> float {{
+fn train(x: float32[B, 784], labels: int[B], steps: int) -> (float, float32) {{
     let net = Net(seed: 1)
     let opt = {optimiser}(net, rate: {rate})
     let start = clock()
@@ -41,7 +41,7 @@ fn train(x: float32[B, 784], labels: int[B], steps: int) -> float {{
         let (loss, gradient) = value_and_grad(objective)(net, x, labels)
         opt.step(net, gradient)
     }}
-    (clock() - start) / (steps as float)
+    ((clock() - start) / (steps as float), objective(net, x, labels))
 }}
 """
 RATES = {"sgd": 0.01, "adam": 0.001}
@@ -61,7 +61,7 @@ def in_charl(optimiser: str, x: Any, y: Any, steps: int) -> Contestant:
         path = Path(folder) / "mlp.ch"
         path.write_text(PROGRAM.format(optimiser=optimiser, rate=RATES[optimiser]))
         program = charl.load(path, backend="native")
-    return lambda: float(program.train(x, y, steps))
+    return lambda: float(program.train(x, y, steps)[0])
 
 
 def in_pytorch(torch: Any, optimiser: str, x: Any, y: Any, steps: int) -> Contestant:
