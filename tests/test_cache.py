@@ -31,15 +31,7 @@ print(grad(|x| x ** 3)(2.0))
 """
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a cache of its own beside it."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("CHARL_CACHE", "1")
-    monkeypatch.delenv("CHARL_VERIFY", raising=False)
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return tmp_path / "here"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def compiled(
@@ -124,42 +116,42 @@ class TestNotBelieved:
         assert output(program).endswith("7\n")
         assert len(kept_files()) == 1  # it took the place of the older
 
-    def test_a_module_has_changed(self, folder: Path) -> None:
+    def test_a_module_has_changed(self, own_cache: Path) -> None:
         text = "import shapes\nprint(shapes.area(3))\n"
-        (folder / "shapes.ch").write_text("fn area(x: int) -> int { x * x }\n")
+        (own_cache / "shapes.ch").write_text("fn area(x: int) -> int { x * x }\n")
         assert [stages(text), stages(text)] == [MADE, KEPT]
-        (folder / "shapes.ch").write_text("fn area(x: int) -> int { x * x * 3 }\n")
+        (own_cache / "shapes.ch").write_text("fn area(x: int) -> int { x * x * 3 }\n")
         found, program = compiled(text)
         assert found == MADE
         assert output(program) == "27\n"
 
-    def test_a_module_of_a_module_has_changed(self, folder: Path) -> None:
+    def test_a_module_of_a_module_has_changed(self, own_cache: Path) -> None:
         text = "import first\nprint(first.one())\n"
-        (folder / "first.ch").write_text("import second\nfn one() -> int { second.two() }\n")
-        (folder / "second.ch").write_text("fn two() -> int { 2 }\n")
+        (own_cache / "first.ch").write_text("import second\nfn one() -> int { second.two() }\n")
+        (own_cache / "second.ch").write_text("fn two() -> int { 2 }\n")
         assert [stages(text), stages(text)] == [MADE, KEPT]
-        (folder / "second.ch").write_text("fn two() -> int { 222 }\n")
+        (own_cache / "second.ch").write_text("fn two() -> int { 222 }\n")
         assert output(compiled(text)[1]) == "222\n"
 
-    def test_a_module_now_hides_one_of_the_library(self, folder: Path) -> None:
+    def test_a_module_now_hides_one_of_the_library(self, own_cache: Path) -> None:
         text = "import metrics\nprint(metrics.accuracy(tensor([[1.0, 0.0]]), tensor([0])))\n"
         assert [stages(text), stages(text)] == [MADE, KEPT]
-        (folder / "metrics.ch").write_text("fn accuracy(a, b) { 42 }\n")
+        (own_cache / "metrics.ch").write_text("fn accuracy(a, b) { 42 }\n")
         assert output(compiled(text)[1]) == "42\n"
 
-    def test_a_file_whose_shape_is_part_of_a_type_has_changed(self, folder: Path) -> None:
+    def test_a_file_whose_shape_is_part_of_a_type_has_changed(self, own_cache: Path) -> None:
         text = 'let x: float64[?, 2] = load_npy("x.npy", dtype: float64)\nprint(x.shape)\n'
-        np.save(folder / "x.npy", np.zeros((3, 2)))
+        np.save(own_cache / "x.npy", np.zeros((3, 2)))
         assert [stages(text), stages(text)] == [MADE, KEPT]
-        np.save(folder / "x.npy", np.zeros((5, 2)))
+        np.save(own_cache / "x.npy", np.zeros((5, 2)))
         found, program = compiled(text)
         assert found == MADE
         assert "5" in output(program)
 
-    def test_such_a_file_was_not_there(self, folder: Path) -> None:
+    def test_such_a_file_was_not_there(self, own_cache: Path) -> None:
         text = 'print(load_npy("x.npy", rank: 2, dtype: float64).shape)\n'
         assert [stages(text), stages(text)] == [MADE, KEPT]
-        np.save(folder / "x.npy", np.zeros((5, 2)))
+        np.save(own_cache / "x.npy", np.zeros((5, 2)))
         assert stages(text) == MADE
 
     def test_charl_has_changed(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,11 +169,11 @@ class TestNotBelieved:
         assert before != list(cache.own_files(str(package)))
         assert [os.path.basename(path) for path, _, _ in before] == ["nn.ch"]
 
-    def test_a_table_has_another_column(self, folder: Path) -> None:
+    def test_a_table_has_another_column(self, own_cache: Path) -> None:
         text = 'print(load_csv("x.csv").shape)\n'
-        (folder / "x.csv").write_text("a,b\n1,2\n3,4\n")
+        (own_cache / "x.csv").write_text("a,b\n1,2\n3,4\n")
         assert [stages(text), stages(text)] == [MADE, KEPT]
-        (folder / "x.csv").write_text("a,b,c\n1,2,3\n4,5,6\n")
+        (own_cache / "x.csv").write_text("a,b,c\n1,2,3\n4,5,6\n")
         found, program = compiled(text)
         assert found == MADE
         assert output(program) == "[2, 3]\n"
@@ -266,8 +258,8 @@ class TestTheFolder:
         assert [stages("print(1)", n) for n in ("a.ch", "c.ch", "d.ch")] == [KEPT] * 3
         assert stages("print(1)", "b.ch") == MADE
 
-    def test_processes_may_share_it(self, folder: Path) -> None:
-        (folder / "a.ch").write_text(PROGRAM)
+    def test_processes_may_share_it(self, own_cache: Path) -> None:
+        (own_cache / "a.ch").write_text(PROGRAM)
         command = [sys.executable, "-m", "charl", "run", "a.ch"]
         variables = {**os.environ, "PYTHONPATH": str(ROOT)}
         started = [

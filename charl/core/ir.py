@@ -21,7 +21,8 @@ from charl.diagnostics.diagnostic import Frame
 from charl.records import field, record
 from charl.source import Span
 from charl.types.dims import Dim
-from charl.types.types import Type
+from charl.types.dtypes import DType
+from charl.types.types import Tensor, Type
 
 if TYPE_CHECKING:
     from charl.core.op import Op
@@ -42,6 +43,21 @@ class Value:
     type: Type
     dim: Dim | None = None
     name: str = ""
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """Of a tensor; of anything else as of a scalar, ()."""
+        return self.type.shape if isinstance(self.type, Tensor) else ()
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> DType:
+        """Of a tensor or scalar."""
+        assert isinstance(self.type, Tensor) and isinstance(self.type.dtype, DType), self.type
+        return self.type.dtype
 
 
 @record(frozen=False, eq=False)

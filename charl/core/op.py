@@ -168,7 +168,8 @@ class Op:
     attributes filled in; see `bind`. `complete(operands, attributes)` gives the attributes of a
     call as a user wrote it those that follow from its operands; Core has them all.
     `element(k, statement, index)` writes one element of the one result inside a kernel; None where
-    elements do not stand for themselves (a sort, a product).
+    elements do not stand for themselves (a sort, a product). `cost` is the work of one element, in
+    units of an addition.
     """
 
     name: str
@@ -187,6 +188,7 @@ class Op:
     specialise: Callable[[Sequence[Type], Mapping[str, Any]], Callable[..., Any]] | None = None
     complete: Callable[[Sequence[Typed], dict[str, Any]], dict[str, Any]] | None = None
     element: Element | None = None
+    cost: int = 1
 
     def bind(self, types: Sequence[Type], attributes: Mapping[str, Any]) -> Callable[..., Any]:
         """`evaluate` for operands of these types, attributes filled in: what an interpreter calls.

@@ -15,7 +15,6 @@ from charl.core.ir import Block, Function, Statement, Value
 from charl.records import field, record
 from charl.types import dims
 from charl.types.dims import Dim, Verdict
-from charl.types.types import Tensor
 
 IDENTITIES = {"copy", "stop_gradient", "ensure_shape"}
 
@@ -41,7 +40,7 @@ def elide(function: Function) -> Elided:
         for value in _needed_in_full(function.body, broadcasts):
             del broadcasts[value]
     for value, statement in broadcasts.items():
-        axes, rank = statement.attributes["axes"], len(_shape(value))
+        axes, rank = statement.attributes["axes"], value.rank
         if tuple(axes) == tuple(range(rank - len(axes), rank)):
             found.aliases[value] = statement.operands[0]
         else:
@@ -64,14 +63,14 @@ def _needed_in_full(body: Block, broadcasts: dict[Value, Statement]) -> set[Valu
 
 def _covers(statement: Statement, broadcasts: dict[Value, Statement]) -> bool:
     """Whether the operands, broadcasts elided, still make the shape of the result."""
-    shape = _shape(statement.results[0])
+    shape = statement.results[0].shape
     covered: set[int] = set()
     for operand in statement.operands:
         broadcast = broadcasts.get(operand)
         if broadcast is not None:
-            sizes = zip(broadcast.attributes["axes"], _shape(broadcast.operands[0]))
+            sizes = zip(broadcast.attributes["axes"], broadcast.operands[0].shape)
             covered.update(axis for axis, size in sizes if _equal(size, shape[axis]))
-        elif len(_shape(operand)) == len(shape):
+        elif operand.rank == len(shape):
             covered.update(range(len(shape)))
     return len(covered) == len(shape)
 
@@ -82,7 +81,3 @@ def _equal(left: Dim, right: Dim) -> bool:
 
 def _is_increasing(axes: tuple[int, ...]) -> bool:
     return all(left < right for left, right in pairwise(axes))
-
-
-def _shape(value: Value) -> tuple[Dim, ...]:
-    return value.type.shape if isinstance(value.type, Tensor) else ()

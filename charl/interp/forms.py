@@ -125,7 +125,7 @@ class Intervals:
 
 def scalar_form(e: Emitter, s: Statement) -> bool:
     """An elementwise op on rank-0 operands as an expression, when there is a template for it."""
-    if not s.op.elementwise or any(_rank(v) for v in s.results):
+    if not s.op.elementwise or any(v.rank for v in s.results):
         return False
     name, operands = s.op.name, [e.reference(v) for v in s.operands]
     if name == "select":
@@ -201,7 +201,7 @@ def _cast(e: Emitter, s: Statement, source: DType, operand: str) -> bool:
 
 def _dim(e: Emitter, s: Statement) -> bool:
     e.intervals.learn(s.results[0], SIZES)
-    axis = s.attributes["axis"] % _rank(s.operands[0])
+    axis = s.attributes["axis"] % s.operands[0].rank
     operand = e.reference(s.operands[0])
     e.assign(s, f"len({operand})" if axis == 0 else f"{operand}.shape[{axis}]")
     return True
@@ -219,11 +219,11 @@ def _index(e: Emitter, s: Statement) -> bool:
     dtype = _dtype(x.type)
     if not indices:
         return False
-    if len(indices) == _rank(x) and (not dtype.is_float or dtype == dtypes.FLOAT64):
+    if len(indices) == x.rank and (not dtype.is_float or dtype == dtypes.FLOAT64):
         e.assign(s, f"{e.reference(x)}.item({places})")
     else:
         # A view would count as an owner of all of x, and an update of x would copy it.
-        part = ".copy()" if len(indices) < _rank(x) and e.is_updated(x.type) else ""
+        part = ".copy()" if len(indices) < x.rank and e.is_updated(x.type) else ""
         e.assign(s, f"{e.reference(x)}[{places}]{part}")
     return True
 
@@ -242,7 +242,7 @@ def _index_add(e: Emitter, s: Statement) -> bool:
     if not indices:
         return False
     target, places = e.own(s), ", ".join(e.reference(i) for i in indices)
-    if len(indices) < _rank(x):
+    if len(indices) < x.rank:
         e.put(f"t = {target}[{places}]; t += {e.reference(value)}; t = None", s)
     else:
         e.put(f"{target}[{places}] += {e.reference(value)}", s)
@@ -292,7 +292,7 @@ def _box_field(e: Emitter, s: Statement) -> bool:
 def _select(e: Emitter, s: Statement) -> bool:
     """A choice between whole tensors."""
     condition, *choices = s.operands
-    if _rank(condition) or any(e.plan.canonical(v).type != s.results[0].type for v in choices):
+    if condition.rank or any(e.plan.canonical(v).type != s.results[0].type for v in choices):
         return False
     first, second = (e.reference(v) for v in choices)
     e.assign(s, f"{first} if {e.reference(condition)} else {second}")
@@ -301,9 +301,9 @@ def _select(e: Emitter, s: Statement) -> bool:
 
 def _transpose(e: Emitter, s: Statement) -> bool:
     x = s.operands[0]
-    if _rank(x) == 0:
+    if x.rank == 0:
         return False
-    backwards = tuple(range(_rank(x)))[::-1]
+    backwards = tuple(range(x.rank))[::-1]
     order: Sequence[int] = s.attributes.get("permutation") or backwards
     moved = ".T" if tuple(order) == backwards else f".transpose({', '.join(map(str, order))})"
     e.assign(s, f"{e.reference(x)}{moved}")
@@ -313,7 +313,7 @@ def _transpose(e: Emitter, s: Statement) -> bool:
 def _reshape(e: Emitter, s: Statement) -> bool:
     """NumPy takes a size of -1 for a question, so sizes must be known not to be negative."""
     x, *sizes = s.operands
-    if not sizes or _rank(x) == 0 or any(e.intervals.of(n)[0] < 0 for n in sizes):
+    if not sizes or x.rank == 0 or any(e.intervals.of(n)[0] < 0 for n in sizes):
         return False
     e.assign(s, f"{e.reference(x)}.reshape({', '.join(e.reference(n) for n in sizes)})")
     return True
@@ -321,14 +321,14 @@ def _reshape(e: Emitter, s: Statement) -> bool:
 
 def _gather(e: Emitter, s: Statement) -> bool:
     x, indices = s.operands
-    if _rank(indices) == 0:
+    if indices.rank == 0:
         return False
     e.assign(s, f"{e.reference(x)}.take({e.reference(indices)}, {s.attributes.get('axis', 0)})")
     return True
 
 
 def _matmul(e: Emitter, s: Statement) -> bool:
-    if _rank(s.operands[0]) != 2 or _dtype(s.operands[0].type) not in WIDE:
+    if s.operands[0].rank != 2 or _dtype(s.operands[0].type) not in WIDE:
         return False
     e.assign(s, " @ ".join(e.reference(v) for v in s.operands))
     return True
@@ -339,10 +339,10 @@ def _reduction(ufunc: np.ufunc) -> Callable[[Emitter, Statement], bool]:
         (x,) = s.operands
         axis = s.attributes.get("axis")
         keep = bool(s.attributes.get("keep_dims", False))
-        if _rank(x) == 0 or _dtype(x.type) not in WIDE or axis == ():
+        if x.rank == 0 or _dtype(x.type) not in WIDE or axis == ():
             return False
         reduce = e.surroundings.keep(ufunc.reduce, ufunc.__name__)
-        scalar = not _rank(s.results[0]) and _dtype(x.type) == dtypes.FLOAT64
+        scalar = not s.results[0].rank and _dtype(x.type) == dtypes.FLOAT64
         places = f"{axis}, None, None, True" if keep else f"{axis}"
         e.assign(s, f"{reduce}({e.reference(x)}, {places}){'.item()' if scalar else ''}")
         return True
@@ -374,10 +374,6 @@ FORMS: dict[str, Callable[[Emitter, Statement], bool]] = {
     "reduce_min": _reduction(np.minimum),
     "reduce_max": _reduction(np.maximum),
 }
-
-
-def _rank(value: Value) -> int:
-    return len(value.type.shape) if isinstance(value.type, Tensor) else 0
 
 
 def _dtype(type: Type) -> DType:

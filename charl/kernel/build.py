@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from charl.core.control import LOAD
 from charl.core.ir import Block, Function, Statement, Value
 from charl.kernel.folds import FOLDS, wide
-from charl.kernel.nest import Nest, dtype, reduced_axes
+from charl.kernel.nest import Nest
+from charl.ops.reduce import reduced_axes
 from charl.records import record
 from charl.types.dims import Dim, Polynomial
 from charl.types.dtypes import INT64
@@ -49,7 +50,7 @@ def build(name: str, fused: Statement) -> Kernel:
     made = {v: parameter(v, flat) for v in block.results}
     body = Block((low, high, *given.values(), *made.values()))
     nest = Nest(body, given, definitions, tuple(made.values()))
-    cost = sum(COSTS.get(s.op.name, 1) for s in block.statements)
+    cost = sum(s.op.cost for s in block.statements)
     if flat:
         size: Dim = 1
         for dim in shape:
@@ -59,9 +60,9 @@ def build(name: str, fused: Statement) -> Kernel:
     if is_column_fold(last):
         assert len(block.results) == 1
         column_fold(nest, last, made[block.results[0]], low, high)
-        kept = [a for a in range(rank(last.operands[0])) if a not in reduced_axes(last)]
-        outermost = None if kept[0] != 0 else operand_shape(last)[0]
-        inner = product(operand_shape(last)[1:])
+        kept = [a for a in range(last.operands[0].rank) if a not in reduced_axes(last)]
+        outermost = None if kept[0] != 0 else last.operands[0].shape[0]
+        inner = product(last.operands[0].shape[1:])
     else:
         store_all(nest, shape, [(v, made[v]) for v in block.results], low, high)
         outermost = shape[0] if shape else None
@@ -71,14 +72,6 @@ def build(name: str, fused: Statement) -> Kernel:
         )
     function = Function(name, body)
     return Kernel(function, tuple(inputs), outermost, inner, cost, flat)
-
-
-# Of an element, in units of an addition.
-COSTS = {
-    "exp": 8, "expm1": 10, "log": 10, "log1p": 12, "tanh": 12, "erf": 14, "sin": 14, "cos": 14,
-    "tan": 20, "pow": 30, "div": 4, "sqrt": 4, "rsqrt": 6, "broadcast": 0, "transpose": 2,
-    "gather": 4,
-}  # fmt: skip
 
 
 def inputs_of(block: Block) -> list[Value]:
@@ -97,19 +90,6 @@ def parameter(value: Value, flat: bool) -> Value:
     return Value(type, value.dim, value.name)
 
 
-def rank(value: Value) -> int:
-    return len(value.type.shape) if isinstance(value.type, Tensor) else 0
-
-
-def shape_of(value: Value) -> tuple[Dim, ...]:
-    assert isinstance(value.type, Tensor)
-    return value.type.shape
-
-
-def operand_shape(statement: Statement) -> tuple[Dim, ...]:
-    return shape_of(statement.operands[0])
-
-
 def times(a: Dim, b: Dim) -> Dim:
     assert isinstance(a, int | Polynomial) and isinstance(b, int | Polynomial)
     return a * b
@@ -123,19 +103,19 @@ def product(shape: Sequence[Dim]) -> Dim:
 
 
 def reduced_size(statement: Statement) -> Dim:
-    shape = operand_shape(statement)
+    shape = statement.operands[0].shape
     return product([shape[a] for a in reduced_axes(statement)])
 
 
 def domain(block: Block) -> tuple[Dim, ...]:
     """The shape of the result with the most axes."""
-    return max((shape_of(v) for v in block.results), key=len)
+    return max((v.shape for v in block.results), key=len)
 
 
 def is_flat(block: Block) -> bool:
     """Whether every element needs only the elements at its own place."""
     return all(
-        s.op.elementwise or (s.op.name == "broadcast" and not rank(s.operands[0]))
+        s.op.elementwise or (s.op.name == "broadcast" and not s.operands[0].rank)
         for s in block.statements
     )
 
@@ -146,8 +126,8 @@ def is_column_fold(statement: Statement) -> bool:
         return False
     (x,) = statement.operands
     axes = reduced_axes(statement)
-    result = dtype(statement.results[0])
-    return bool(axes) and rank(x) - 1 not in axes and wide(result) == result
+    result = statement.results[0].dtype
+    return bool(axes) and x.rank - 1 not in axes and wide(result) == result
 
 
 def store_all(
@@ -158,7 +138,7 @@ def store_all(
     high: Value,
 ) -> None:
     """The loops of the domain; each result is stored where all its indices are known."""
-    longest = max(results, key=lambda pair: rank(pair[0]))[1]
+    longest = max(results, key=lambda pair: pair[0].rank)[1]
 
     def level(axis: int, index: list[Value]) -> None:
         for value, target in results:
@@ -179,7 +159,7 @@ def store_all(
 
     def rank_of(target: Value) -> int:
         """The loops that a result's index needs: axes of size 1 at the end need none."""
-        sizes = list(shape_of(target))
+        sizes = list(target.shape)
         while sizes and sizes[-1] == 1 and shape[len(sizes) - 1] != 1:
             sizes.pop()
         return len(sizes)
@@ -189,7 +169,7 @@ def store_all(
 
 def index_of(nest: Nest, target: Value, index: Sequence[Value]) -> list[Value]:
     zero = nest.constant(0, INT64)
-    n = rank(target)
+    n = target.rank
     return [*index[:n], *(zero for _ in range(n - len(index)))]
 
 
@@ -201,11 +181,11 @@ def column_fold(nest: Nest, statement: Statement, target: Value, low: Value, hig
     (x,) = statement.operands
     fold = FOLDS[statement.op.name]
     axes = reduced_axes(statement)
-    n, first = rank(x), axes[0]
+    n, first = x.rank, axes[0]
     keep = statement.attributes.get("keep_dims", False)
     zero = nest.constant(0, INT64)
     stop = {a: nest.size(x, a) for a in range(n)}
-    (neutral,) = fold.initial(nest, dtype(x))
+    (neutral,) = fold.initial(nest, x.dtype)
 
     def place(index: Sequence[Value | None]) -> list[Value]:
         found = []

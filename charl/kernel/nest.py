@@ -19,6 +19,7 @@ from charl.core.builder import Builder
 from charl.core.control import CHECK, FOR, LOAD, STORE
 from charl.core.ir import Block, Statement, Value
 from charl.kernel.folds import FOLDS, Fold
+from charl.ops.reduce import reduced_axes
 from charl.records import field, record
 from charl.types import dims
 from charl.types.dtypes import INT64, DType
@@ -58,7 +59,7 @@ class Nest:
     def __call__(self, op: str, *operands: Value | float, **attributes: Any) -> Value:
         """Emits an op on scalars; numbers take the dtype of the first value."""
         like = next(v for v in operands if isinstance(v, Value))
-        values = [self.own(v, dtype(like)) for v in operands]
+        values = [self.own(v, like.dtype) for v in operands]
         known = simplified(op, values)
         return known if known is not None else self.emit(op, values, attributes)
 
@@ -66,7 +67,7 @@ class Nest:
         """The kernel's value for a number, or for a scalar of the program."""
         if not isinstance(operand, Value):
             return self.constant(operand, number_dtype)
-        if isinstance(operand.dim, int) and dtype(operand) == INT64:
+        if isinstance(operand.dim, int) and operand.dtype == INT64:
             return self.constant(operand.dim, INT64)
         return self.tensors.get(operand, operand)
 
@@ -218,8 +219,8 @@ class Nest:
         if fold.needs_elements:
             for axis in axes:
                 self.require(self("gt", self.size(x, axis), 0))
-        found = self.fold_over(fold, x, place, sorted(axes), fold.initial(self, dtype(x)))
-        result = fold.result(self, found, dtype(x))
+        found = self.fold_over(fold, x, place, sorted(axes), fold.initial(self, x.dtype))
+        result = fold.result(self, found, x.dtype)
         self.levels = before
         return result
 
@@ -242,23 +243,6 @@ class Nest:
             return self.fold_over(fold, x, inner, rest, carried)
 
         return self.loop(self.constant(0, INT64), self.size(x, axis), initial, turn)
-
-
-def reduced_axes(statement: Statement) -> tuple[int, ...]:
-    """The axes that a reduction folds, counted from the front, in order."""
-    shape = statement.operands[0].type
-    assert isinstance(shape, Tensor)
-    n = len(shape.shape)
-    axis = statement.attributes.get("axis")
-    if axis is None:
-        return tuple(range(n))
-    axes = (axis,) if isinstance(axis, int) else axis
-    return tuple(sorted(a % n for a in axes))
-
-
-def dtype(value: Value) -> DType:
-    assert isinstance(value.type, Tensor) and isinstance(value.type.dtype, DType)
-    return value.type.dtype
 
 
 def simplified(op: str, values: Sequence[Value]) -> Value | None:

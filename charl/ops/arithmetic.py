@@ -161,6 +161,7 @@ elementwise(
     gradient=_div_gradient,
     samples=binary(-2, 2, 0.5, 2),
     surface=None,
+    cost=4,
 )
 
 
@@ -192,6 +193,7 @@ elementwise(
     samples=with_integers(binary(-2, 2, 0.5, 2)),
     surface=None,
     dim=divided(floor_divide),
+    cost=8,
 )
 elementwise(
     "mod",
@@ -206,6 +208,7 @@ elementwise(
     samples=with_integers(binary(0.1, 0.45, 0.5, 2)),
     surface=None,
     dim=divided(modulo),
+    cost=8,
 )
 
 
@@ -244,6 +247,7 @@ elementwise(
         edge(np.array([0.0, 0.0, 0.0]), np.array([0.0, 1.0, 2.0])),
         *integers(0, 6),
     ),
+    cost=30,
 )
 elementwise(
     "minimum",

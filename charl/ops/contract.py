@@ -22,6 +22,9 @@ from charl.types.types import Type, Typed
 Attributes = Mapping[str, Any]
 A, B = Parameter("a", dtype="T:number"), Parameter("b", dtype="T:number")
 
+# The ops that read a matrix as it lies, in either order of its last axes.
+PRODUCTS = frozenset({"matmul", "contract"})
+
 
 def widened(a: Array) -> Array:
     """Narrow floats as float32, which BLAS knows."""

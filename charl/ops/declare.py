@@ -188,6 +188,7 @@ def elementwise(
     surface: str | None = SAME,
     attributes: Sequence[Parameter] = (),
     dim: Callable[..., Dim | None] | None = None,
+    cost: int = 1,
 ) -> Op:
     """Declare an elementwise primitive.
 
@@ -257,6 +258,7 @@ def elementwise(
             in_place=overwriting(array) if result is None else None,
             specialise=specialise,
             element=element_by_element,
+            cost=cost,
         )
     )
 
@@ -330,6 +332,7 @@ def plain(
     specialise: Callable[[Sequence[Type], Mapping[str, Any]], Callable[..., Any]] | None = None,
     complete: Callable[[Sequence[Typed], dict[str, Any]], dict[str, Any]] | None = None,
     element: Element | None = None,
+    cost: int = 1,
 ) -> Op:
     """Declare a primitive by its rule; `warns` when NumPy may warn inside `evaluate`.
 
@@ -364,6 +367,7 @@ def plain(
             specialise=specialise or bare,
             complete=complete,
             element=element,
+            cost=cost,
         )
     )
 

@@ -42,6 +42,7 @@ def function(
     fast: Callable[[float], float],
     derivative: Callable[[Builder, Value, Value], Any],
     samples: Callable[[], Sequence[Sample]],
+    cost: int,
 ) -> None:
     elementwise(
         name,
@@ -51,6 +52,7 @@ def function(
         float64=scalars.ieee(fast, array),
         gradient=times(derivative),
         samples=samples,
+        cost=cost,
     )
 
 
@@ -59,7 +61,7 @@ def _one_minus_square(b: Builder, x: Value) -> Any:
     return b("mul", b("sub", b.scalar(1, dtype_of(x)), x), b("add", x, 1.0))
 
 
-function("exp", "e to the power x.", np.exp, math.exp, lambda b, x, y: y, unary(-2, 2, 710.0))
+function("exp", "e to the power x.", np.exp, math.exp, lambda b, x, y: y, unary(-2, 2, 710.0), 8)
 function(
     "expm1",
     "exp(x) - 1, accurate near 0.",
@@ -67,6 +69,7 @@ function(
     math.expm1,
     lambda b, x, y: b("add", y, 1.0),
     unary(-2, 2, 1e-9),
+    10,
 )
 function(
     "log",
@@ -75,6 +78,7 @@ function(
     math.log,
     lambda b, x, y: b("div", b.scalar(1, dtype_of(x)), x),
     unary(0.2, 3),
+    10,
 )
 function(
     "log1p",
@@ -83,6 +87,7 @@ function(
     math.log1p,
     lambda b, x, y: b("div", b.scalar(1, dtype_of(x)), b("add", x, 1.0)),
     unary(-0.5, 3, 1e-9),
+    12,
 )
 function(
     "sqrt",
@@ -91,10 +96,11 @@ function(
     math.sqrt,
     lambda b, x, y: b("div", b.scalar(0.5, dtype_of(x)), y),
     unary(0.3, 3),
+    4,
 )
-function("sin", "The sine.", np.sin, math.sin, lambda b, x, y: b("cos", x), unary(-4, 4))
+function("sin", "The sine.", np.sin, math.sin, lambda b, x, y: b("cos", x), unary(-4, 4), 14)
 function(
-    "cos", "The cosine.", np.cos, math.cos, lambda b, x, y: b("neg", b("sin", x)), unary(-4, 4)
+    "cos", "The cosine.", np.cos, math.cos, lambda b, x, y: b("neg", b("sin", x)), unary(-4, 4), 14
 )
 function(
     "tan",
@@ -103,6 +109,7 @@ function(
     math.tan,
     lambda b, x, y: b("add", b("mul", y, y), 1.0),
     unary(-1, 1),
+    20,
 )
 function(
     "tanh",
@@ -111,6 +118,7 @@ function(
     math.tanh,
     lambda b, x, y: _one_minus_square(b, y),
     unary(-3, 3),
+    12,
 )
 function(
     "asin",
@@ -119,6 +127,7 @@ function(
     math.asin,
     lambda b, x, y: b("rsqrt", _one_minus_square(b, x)),
     unary(-0.9, 0.9),
+    16,
 )
 function(
     "acos",
@@ -127,6 +136,7 @@ function(
     math.acos,
     lambda b, x, y: b("neg", b("rsqrt", _one_minus_square(b, x))),
     unary(-0.9, 0.9),
+    16,
 )
 function(
     "atan",
@@ -135,12 +145,25 @@ function(
     math.atan,
     lambda b, x, y: b("div", b.scalar(1, dtype_of(x)), b("add", b("mul", x, x), 1.0)),
     unary(-3, 3),
+    16,
 )
 function(
-    "sinh", "The hyperbolic sine.", np.sinh, math.sinh, lambda b, x, y: b("cosh", x), unary(-3, 3)
+    "sinh",
+    "The hyperbolic sine.",
+    np.sinh,
+    math.sinh,
+    lambda b, x, y: b("cosh", x),
+    unary(-3, 3),
+    16,
 )
 function(
-    "cosh", "The hyperbolic cosine.", np.cosh, math.cosh, lambda b, x, y: b("sinh", x), unary(-3, 3)
+    "cosh",
+    "The hyperbolic cosine.",
+    np.cosh,
+    math.cosh,
+    lambda b, x, y: b("sinh", x),
+    unary(-3, 3),
+    16,
 )
 
 
@@ -157,6 +180,7 @@ elementwise(
     narrow=_rsqrt,
     gradient=times(lambda b, x, y: b("mul", b("div", y, x), -0.5)),
     samples=unary(0.3, 3),
+    cost=6,
 )
 
 
@@ -174,6 +198,7 @@ elementwise(
     float64=math.atan2,
     gradient=_atan2_gradient,
     samples=binary(0.2, 2, -2, 2),
+    cost=20,
 )
 
 _ROUNDINGS: tuple[tuple[str, str, np.ufunc, Callable[[float], int]], ...] = (

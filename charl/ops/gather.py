@@ -123,6 +123,7 @@ plain(
     gradient=_gather_gradient,
     samples=_gather_samples,
     element=_gather_element,
+    cost=3,
 )
 
 

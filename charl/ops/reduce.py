@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from charl.core.builder import Builder
-from charl.core.ir import Value
+from charl.core.ir import Statement, Value
 from charl.core.op import Fault, Kind, Op, Parameter, RuleContext, Sample
 from charl.ops.cumulative import exclusive_product
 from charl.ops.declare import (
@@ -37,6 +37,30 @@ AXES = (
 )
 
 # --- Reductions ----------------------------------------------------------------------------------
+
+
+REDUCTIONS = frozenset(
+    {
+        "reduce_sum", "reduce_prod", "reduce_min", "reduce_max", "reduce_any", "reduce_all",
+        "argmin", "argmax",
+    }
+)  # fmt: skip
+
+
+def reduced_axes(statement: Statement) -> tuple[int, ...]:
+    """The axes that a reduction folds, counted from the front, in order."""
+    n = statement.operands[0].rank
+    axis = statement.attributes.get("axis")
+    axes = range(n) if axis is None else (axis,) if isinstance(axis, int) else axis
+    return tuple(sorted(a % n for a in axes))
+
+
+def keeps_last_axis(statement: Statement) -> bool:
+    """Whether it is a reduction that leaves the last axis: best computed row by row."""
+    if statement.op.name not in REDUCTIONS:
+        return False
+    axes = reduced_axes(statement)
+    return bool(axes) and statement.operands[0].rank - 1 not in axes
 
 
 def _axes(ctx: RuleContext, axis: Any, rank: int) -> tuple[int, ...]:

@@ -191,6 +191,7 @@ plain(
     gradient=_transpose_gradient,
     samples=_transpose_samples,
     element=_transpose_element,
+    cost=2,
 )
 
 # --- broadcast -----------------------------------------------------------------------------------
@@ -300,6 +301,7 @@ plain(
     specialise=typed_scalars(_broadcast),
     complete=_last_axes,
     element=_broadcast_element,
+    cost=0,
 )
 
 # --- flip and dim --------------------------------------------------------------------------------

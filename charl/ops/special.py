@@ -139,6 +139,7 @@ elementwise(
     float64=math.erf,
     gradient=times(_erf_derivative),
     samples=unary(-3, 3, 0.4, 0.5, 3.9, 4.1, 7.0),
+    cost=14,
 )
 
 # --- lgamma --------------------------------------------------------------------------------------
@@ -222,6 +223,7 @@ elementwise(
     dtype="float",
     gradient=times(lambda b, x, y: b("digamma", x)),
     samples=unary(0.2, 5, 0.5, 1.5, 2.5, 9.5, 30.0, -0.5, -3.7),
+    cost=60,
 )
 
 # --- digamma and polygamma -----------------------------------------------------------------------
@@ -254,6 +256,7 @@ elementwise(
     dtype="float",
     gradient=times(lambda b, x, y: b("polygamma", x, order=1)),
     samples=unary(0.2, 5, 1.4616321449683622, 9.5, 30.0, -0.5, -3.7),
+    cost=60,
 )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from charl.backend.llvm.layout import words
 from charl.core.control import FUSED
 from charl.core.ir import Program, Statement
 from charl.core.op import Fault
@@ -24,7 +25,7 @@ from charl.ops.world import WORLD
 from charl.runtime.engine import Engine
 from charl.runtime.image import Image
 from charl.runtime.library import HOST, library
-from charl.runtime.values import Objects, read, words_of, write
+from charl.runtime.values import Objects, read, write
 from charl.types import dtypes
 from charl.types.types import Tensor
 
@@ -62,12 +63,12 @@ class NativeMachine:
         function = self.program.functions[name]
         parameters = [v.type for v in function.body.parameters]
         results = [v.type for v in function.body.results]
-        room = max(sum(map(words_of, parameters)), sum(map(words_of, results)), 1)
+        room = max(sum(map(words, parameters)), sum(map(words, results)), 1)
         slots = (ctypes.c_int64 * room)()
         place = ctypes.addressof(slots)
         for type, value in zip(parameters, arguments):
             write(type, value, place, self.objects)
-            place += 8 * words_of(type)
+            place += 8 * words(type)
         variable_of("charl_output_now").value = WORLD.shown_at_once()
         status = self._run(self.engine.address(self.image.entries[name]), slots)
         try:
@@ -77,7 +78,7 @@ class NativeMachine:
             place, found = ctypes.addressof(slots), []
             for type in results:
                 found.append(read(type, place, self.objects, copy=True))
-                place += 8 * words_of(type)
+                place += 8 * words(type)
             return tuple(found)
         finally:
             self.objects.clear()
@@ -148,12 +149,12 @@ class NativeMachine:
             operands, place = [], slots
             for type in types:
                 operands.append(read(type, place, objects, copy=copy))
-                place += 8 * words_of(type)
+                place += 8 * words(type)
             found = evaluate(*operands)
             place = slots
             for type, value in zip(results, found if len(results) > 1 else (found,)):
                 write(type, value, place, objects)
-                place += 8 * words_of(type)
+                place += 8 * words(type)
 
         return serve
 
@@ -189,11 +190,11 @@ class NativeMachine:
 
     def _replay(self, statement: Statement) -> None:
         """The statement once more, on the operands that native code left. Raises Replayed."""
-        words = (ctypes.c_int64 * 1).in_dll(library(), "charl_fault_words")
-        place, operands = ctypes.addressof(words), []
+        left = (ctypes.c_int64 * 1).in_dll(library(), "charl_fault_words")
+        place, operands = ctypes.addressof(left), []
         for value in statement.operands:
             operands.append(read(value.type, place, self.objects, copy=True))
-            place += 8 * words_of(value.type)
+            place += 8 * words(value.type)
         values = dict(zip(statement.operands, operands))
         parts = statement.blocks[0].statements if statement.op is FUSED else [statement]
         for part in parts:

@@ -113,10 +113,6 @@ class Objects:
         return ctypes.addressof(array)
 
 
-def words_of(type: Type) -> int:
-    return 1 + (len(type.shape) if isinstance(type, Tensor) else 0)
-
-
 # --- Reading -------------------------------------------------------------------------------------
 
 

@@ -23,23 +23,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from charl.core.clone import free_values
 from charl.core.control import FUSED
 from charl.core.ir import Block, Function, Program, Statement, Value
+from charl.ops.contract import PRODUCTS
+from charl.ops.reduce import REDUCTIONS, keeps_last_axis, reduced_axes
 from charl.records import field, record
 from charl.types import dims
 from charl.types.dims import Dim, Polynomial, Symbol
 from charl.types.types import Tensor
 
-FOLDED = {
-    "reduce_sum", "reduce_prod", "reduce_min", "reduce_max", "reduce_any", "reduce_all",
-    "argmin", "argmax",
-}  # fmt: skip
 PASSED_ON = {"copy", "stop_gradient"}
 VIEWS = {"broadcast", "transpose", "slice", "flip", "iota", "index"}
-EXPENSIVE = {
-    "exp", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "tan", "pow", "asin", "acos",
-    "atan", "sinh", "cosh", "atan2", "div", "sqrt", "rsqrt", "floor_div", "mod",
-}  # fmt: skip
-# Ops that read their operand as it lies, in either order of its last axes.
-PRODUCTS = {"matmul", "contract"}
+EXPENSIVE = 4  # the cost of an element that is not to be computed twice
 MOST_PARTS = 4  # of a join
 MOST_MEMBERS = 120
 
@@ -99,7 +92,7 @@ class _Fuser:
         statements: list[Statement] = []
         able: list[bool] = []
         for statement in block.statements:
-            if statement.op.name in PASSED_ON and rank(statement.operands[0]):
+            if statement.op.name in PASSED_ON and statement.operands[0].rank:
                 self.passed[statement.results[0]] = self.value(statement.operands[0])
                 continue
             inner = tuple(self.block(b, known) for b in statement.blocks)
@@ -132,14 +125,6 @@ def told(value: Value) -> Iterable[Symbol]:
             yield symbol
 
 
-def rank(value: Value) -> int:
-    return len(value.type.shape) if isinstance(value.type, Tensor) else 0
-
-
-def shape_of(value: Value) -> tuple[Dim, ...]:
-    return value.type.shape if isinstance(value.type, Tensor) else ()
-
-
 def is_able(statement: Statement, known: set[Symbol]) -> bool:
     """Whether the statement can be part of a kernel."""
     name = statement.op.name
@@ -147,16 +132,16 @@ def is_able(statement: Statement, known: set[Symbol]) -> bool:
         not isinstance(v.type, Tensor) for v in statement.operands
     ):
         return False
-    if name in FOLDED:
-        able = rank(statement.operands[0]) > 0
+    if name in REDUCTIONS:
+        able = statement.operands[0].rank > 0
     else:
-        able = statement.op.element is not None and rank(statement.results[0]) > 0
+        able = statement.op.element is not None and statement.results[0].rank > 0
     if name in ("stack", "concat") and len(statement.operands) > MOST_PARTS:
         return False
     if name == "broadcast" and not stretches_safely(statement):
         return False
     values = (*statement.operands, *statement.results)
-    return able and all(is_known(d, known) for v in values for d in shape_of(v))
+    return able and all(is_known(d, known) for v in values for d in v.shape)
 
 
 def is_known(dim: Dim, known: set[Symbol]) -> bool:
@@ -168,10 +153,10 @@ def is_known(dim: Dim, known: set[Symbol]) -> bool:
 def stretches_safely(statement: Statement) -> bool:
     """Whether a broadcast's sizes fit for certain, so that nothing is left to check."""
     x, (result,) = statement.operands[0], statement.results
-    wanted = shape_of(result)
+    wanted = result.shape
     return all(
         size == 1 or size == wanted[axis]
-        for axis, size in zip(statement.attributes["axes"], shape_of(x))
+        for axis, size in zip(statement.attributes["axes"], x.shape)
     )
 
 
@@ -209,9 +194,9 @@ class _Grouping:
                 continue
             if self.join(position, statement, users):
                 continue
-            group = Group(position, domain_of(statement), is_column(statement))
+            group = Group(position, result.shape, keeps_last_axis(statement))
             group.members[position] = statement
-            loops = tuple(range(rank(result)))
+            loops = tuple(range(result.rank))
             group.places[position] = [Place(loops, loops)]
             group.stored.append(position)
             self.of[position] = [group]
@@ -269,18 +254,18 @@ class _Grouping:
     def fits(self, statement: Statement, place: Place, group: Group) -> bool:
         """Whether computing the statement at a place repeats no work."""
         name = statement.op.name
-        if group.column and name in FOLDED:
+        if group.column and name in REDUCTIONS:
             return False
-        if name in FOLDED:
-            axes = folded_axes(statement)
-            n = rank(statement.operands[0])
+        if name in REDUCTIONS:
+            axes = reduced_axes(statement)
+            n = statement.operands[0].rank
             return axes == tuple(range(n - len(axes), n)) and is_prefix(place)
-        return name not in EXPENSIVE or is_prefix(place)
+        return statement.op.cost < EXPENSIVE or is_prefix(place)
 
 
 def can_store(statement: Statement, group: Group) -> bool:
     """Whether the group's loops pass every element of the result in order."""
-    shape = shape_of(statement.results[0])
+    shape = statement.results[0].shape
     return bool(shape) and not group.column and covers(group.loops, shape)
 
 
@@ -296,26 +281,6 @@ def used(statement: Statement) -> dict[Value, set[str]]:
         for value in block.results:
             found.setdefault(value, set()).add("yield")
     return found
-
-
-def domain_of(statement: Statement) -> tuple[Dim, ...]:
-    return shape_of(statement.results[0])
-
-
-def folded_axes(statement: Statement) -> tuple[int, ...]:
-    n = rank(statement.operands[0])
-    axis = statement.attributes.get("axis")
-    if axis is None:
-        return tuple(range(n))
-    return tuple(sorted(a % n for a in ((axis,) if isinstance(axis, int) else axis)))
-
-
-def is_column(statement: Statement) -> bool:
-    """Whether it is a reduction that leaves the last axis: computed row by row."""
-    if statement.op.name not in FOLDED:
-        return False
-    axes = folded_axes(statement)
-    return bool(axes) and rank(statement.operands[0]) - 1 not in axes
 
 
 def covers(loops: Sequence[Dim], shape: Sequence[Dim]) -> bool:
@@ -337,18 +302,18 @@ def asked(member: Statement, operand: int, place: Place, position: int) -> Place
     """The place at which a member asks for its operand, itself asked for at a place."""
     name, attributes, index = member.op.name, member.attributes, place.index
     value = member.operands[operand]
-    n = rank(value)
+    n = value.rank
     if n == 0:
         return Place((), place.loops)
     if member.op.elementwise:
         return place
-    if name in FOLDED:
+    if name in REDUCTIONS:
         return within_fold(member, place, position)
     found: tuple[Source, ...] = (None,) * n
     match name:
         case "broadcast":
             axes = [a % len(index) for a in attributes["axes"]]
-            found = tuple(ONE if size == 1 else index[a] for a, size in zip(axes, shape_of(value)))
+            found = tuple(ONE if size == 1 else index[a] for a, size in zip(axes, value.shape))
         case "transpose":
             given = attributes.get("permutation")
             order = list(reversed(range(n))) if given is None else [a % n for a in given]
@@ -365,15 +330,15 @@ def asked(member: Statement, operand: int, place: Place, position: int) -> Place
 
 def within_fold(member: Statement, place: Place, position: int) -> Place:
     """Inside a reduction's own loops, which it opens where its indices are known."""
-    axes = folded_axes(member)
-    n = rank(member.operands[0])
+    axes = reduced_axes(member)
+    n = member.operands[0].rank
     opened = {a: (position, a) for a in axes}
     if member.attributes.get("keep_dims", False):
         index = tuple(opened.get(a, place.index[a]) for a in range(n))
     else:
         kept = iter(place.index)
         index = tuple(opened[a] if a in opened else next(kept) for a in range(n))
-    if is_column(member):  # its loops are in the order of memory
+    if keeps_last_axis(member):  # its loops are in the order of memory
         return Place(index, index)
     outer = [i for i, loop in enumerate(place.loops) if loop in place.index]
     depth = max(outer, default=-1) + 1

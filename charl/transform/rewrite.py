@@ -245,17 +245,9 @@ def _is_not(left: Any, right: Any) -> bool:
     return left is not right
 
 
-def rank(value: Value) -> int:
-    return len(value.type.shape) if isinstance(value.type, Tensor) else 0
-
-
-def shape(value: Value) -> tuple[Dim, ...]:
-    return value.type.shape if isinstance(value.type, Tensor) else ()
-
-
 def same_shape(left: Value, right: Value) -> bool:
     """Whether two tensors provably have one shape."""
-    return len(shape(left)) == len(shape(right)) and all(map(equal, shape(left), shape(right)))
+    return left.rank == right.rank and all(map(equal, left.shape, right.shape))
 
 
 def equal(left: Dim | None, right: Dim | None) -> bool:

@@ -25,10 +25,8 @@ from charl.core.op import Effect, Fault
 from charl.transform.rewrite import (
     Rewriter,
     equal,
-    rank,
     rewrite_program,
     same_shape,
-    shape,
 )
 from charl.types import dtypes
 from charl.types.dims import Dim, Unknown
@@ -117,7 +115,7 @@ def _as_operand(value: Any, operand: Value) -> Any:
 def is_number(r: Rewriter, value: Value, number: float) -> bool:
     """Whether a value is a scalar constant, or a tensor filled with one; 0.0 is not -0.0."""
     made = r.definition(value, "broadcast")
-    if made is not None and not rank(made.operands[0]):
+    if made is not None and not made.operands[0].rank:
         value = made.operands[0]
     known = r.constant(value)
     if isinstance(known, np.ndarray) or not isinstance(known, int | float | np.number):
@@ -151,8 +149,8 @@ def filled(r: Rewriter, number: float, like: Value, s: Statement) -> Value | Non
 def fits(value: Value, s: Statement) -> bool:
     """Whether a value can stand for the statement's only result."""
     result = s.results[0]
-    return rank(value) == rank(result) and (
-        not rank(value) or any(o is value or same_shape(value, o) for o in s.operands)
+    return value.rank == result.rank and (
+        not value.rank or any(o is value or same_shape(value, o) for o in s.operands)
     )
 
 
@@ -197,7 +195,7 @@ def inverse(name: str) -> Simplification:
 def square(r: Rewriter, s: Statement) -> Replacement:
     """x ** 2 is x * x."""
     x, exponent = s.operands
-    if not fits(x, s) or rank(exponent) or not is_number(r, exponent, 2):
+    if not fits(x, s) or exponent.rank or not is_number(r, exponent, 2):
         return None
     return r.emit("mul", x, x)
 
@@ -233,7 +231,7 @@ def either_operand(value: bool, result_is_other: bool) -> Simplification:
     def rule(r: Rewriter, s: Statement) -> Replacement:
         for element, other in (s.operands, s.operands[::-1]):
             known = r.constant(element)
-            if rank(element) or known is None or bool(known) is not value:
+            if element.rank or known is None or bool(known) is not value:
                 continue
             chosen = other if result_is_other else element
             if fits(chosen, s):
@@ -248,7 +246,7 @@ def chosen(r: Rewriter, s: Statement) -> Replacement:
     condition, a, b = s.operands
     if a is b and fits(a, s):
         return a
-    known = None if rank(condition) else r.constant(condition)
+    known = None if condition.rank else r.constant(condition)
     choice = None if known is None else a if known else b
     return choice if choice is not None and fits(choice, s) else None
 
@@ -260,8 +258,8 @@ def uncast(r: Rewriter, s: Statement) -> Replacement:
 
 def _unstretched(r: Rewriter, s: Statement) -> Sequence[Value] | None:
     """A scalar broadcast for an elementwise op: the op stretches it by itself."""
-    full = [v for v in s.operands if rank(v) and not _broadcast_scalar(r, v)]
-    if not full or len(full) == len(s.operands) or not rank(s.results[0]):
+    full = [v for v in s.operands if v.rank and not _broadcast_scalar(r, v)]
+    if not full or len(full) == len(s.operands) or not s.results[0].rank:
         return None
     operands = [_broadcast_scalar(r, v) or v for v in s.operands]
     if all(new is old for new, old in zip(operands, s.operands)):
@@ -271,7 +269,7 @@ def _unstretched(r: Rewriter, s: Statement) -> Sequence[Value] | None:
 
 def _broadcast_scalar(r: Rewriter, value: Value) -> Value | None:
     made = r.definition(value, "broadcast")
-    return None if made is None or rank(made.operands[0]) else made.operands[0]
+    return None if made is None or made.operands[0].rank else made.operands[0]
 
 
 # --- Movement ------------------------------------------------------------------------------------
@@ -292,7 +290,7 @@ def untransposed(r: Rewriter, s: Statement) -> Replacement:
 
 
 def permutation(s: Statement) -> tuple[int, ...]:
-    count = rank(s.operands[0])
+    count = s.operands[0].rank
     given = s.attributes.get("permutation")
     return tuple(range(count))[::-1] if given is None else tuple(a % count for a in given)
 
@@ -303,7 +301,7 @@ def reshaped(r: Rewriter, s: Statement) -> Replacement:
     made = r.definition(x, "reshape")
     source = x if made is None else made.operands[0]
     wanted = [size.dim for size in sizes]
-    if len(wanted) == rank(source) and all(map(equal, wanted, shape(source))):
+    if len(wanted) == source.rank and all(map(equal, wanted, source.shape)):
         return source
     return None if made is None else r.emit("reshape", source, *sizes)
 
@@ -313,7 +311,7 @@ def rebroadcast(r: Rewriter, s: Statement) -> Replacement:
     x, *sizes = s.operands
     axes = tuple(a % len(sizes) for a in s.attributes["axes"]) if sizes else ()
     wanted = [size.dim for size in sizes]
-    if len(wanted) == rank(x) and all(map(equal, wanted, shape(x))):
+    if len(wanted) == x.rank and all(map(equal, wanted, x.shape)):
         return x
     made = r.definition(x, "broadcast")
     if made is None:
@@ -326,18 +324,18 @@ def rebroadcast(r: Rewriter, s: Statement) -> Replacement:
 def sliced(r: Rewriter, s: Statement) -> Replacement:
     """A slice of everything."""
     x, *places = s.operands
-    count = rank(x)
+    count = x.rank
     starts, sizes = places[:count], places[count:]
     whole = all(equal(start.dim, 0) for start in starts) and all(
         n == 1 for n in s.attributes["steps"]
     )
-    return x if whole and all(equal(n.dim, m) for n, m in zip(sizes, shape(x))) else None
+    return x if whole and all(equal(n.dim, m) for n, m in zip(sizes, x.shape)) else None
 
 
 def known_size(r: Rewriter, s: Statement) -> Replacement:
     """The size of a broadcast or reshape is one of its operands."""
     x = s.operands[0]
-    axis: int = s.attributes["axis"] % rank(x)
+    axis: int = s.attributes["axis"] % x.rank
     for name in ("broadcast", "reshape"):
         made = r.definition(x, name)
         if made is not None:
@@ -362,7 +360,7 @@ def identity(r: Rewriter, s: Statement) -> Replacement:
 def not_reduced(r: Rewriter, s: Statement) -> Replacement:
     """A reduction over no axes, as a scalar's is."""
     x, axis = s.operands[0], s.attributes.get("axis")
-    nothing = axis is not None and len(axis) == 0 if rank(x) else True
+    nothing = axis is not None and len(axis) == 0 if x.rank else True
     return x if nothing else None
 
 
@@ -396,7 +394,7 @@ def passed_check(r: Rewriter, s: Statement) -> Replacement:
 
 def proven_shape(r: Rewriter, s: Statement) -> Replacement:
     x, *sizes = s.operands
-    proven = all(equal(size.dim, known) for size, known in zip(sizes, shape(x)))
+    proven = all(equal(size.dim, known) for size, known in zip(sizes, x.shape))
     return x if proven else None
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,6 +87,19 @@ def run(calls: Sequence[Call]) -> list[Any]:
 
 def interpreted(call: Call) -> Any:
     return REGISTRY[call.op].evaluate(*call.operands, **call.attributes)
+
+
+def assert_same_for_any_threads(program: str) -> None:
+    """A Python program, run with several numbers of threads, prints the same."""
+    printed = set()
+    for threads in ("1", "2", "3"):
+        env = dict(os.environ, CHARL_THREADS=threads)
+        run = subprocess.run(
+            [sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=120
+        )
+        assert run.returncode == 0, run.stderr
+        printed.add(run.stdout)
+    assert len(printed) == 1
 
 
 def assert_agrees(call: Call, found: Any, ulps: float) -> None:

@@ -11,6 +11,8 @@ from charl.core.ir import Program, Statement
 from charl.core.parser import parse_program
 from charl.core.printer import print_program
 from charl.kernel.build import build
+from charl.kernel.folds import FOLDS
+from charl.ops.reduce import REDUCTIONS
 from charl.source import Source
 from charl.transform.fuse import fuse
 
@@ -66,3 +68,7 @@ def test_a_row_is_passed_once() -> None:
     loops = [s for s in row.statements if s.op.name == "for"]
     assert len(loops) == 3
     assert all(not inner.blocks for loop in loops for inner in loop.blocks[0].statements)
+
+
+def test_every_reduction_folds() -> None:
+    assert FOLDS.keys() == REDUCTIONS

@@ -30,14 +30,7 @@ PRINTS = "19 [0.5, 0.5]\n"
 COMPILED = {"codegen", "llvm"}
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("CHARL_CACHE", "1")
-    monkeypatch.delenv("CHARL_VERIFY", raising=False)
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return tmp_path / "here"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def compiled(text: str = PROGRAM, level: int = 2) -> tuple[set[str], Image]:
@@ -160,8 +153,8 @@ def test_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(files("code")) == 2
 
 
-def test_processes_may_share_it(folder: Path) -> None:
-    (folder / "a.ch").write_text(PROGRAM)
+def test_processes_may_share_it(own_cache: Path) -> None:
+    (own_cache / "a.ch").write_text(PROGRAM)
     command = [sys.executable, "-m", "charl", "run", "--backend", "native", "a.ch"]
     variables = {**os.environ, "PYTHONPATH": str(ROOT)}
     started = [
@@ -172,8 +165,8 @@ def test_processes_may_share_it(folder: Path) -> None:
     assert len(files("programs")) == len(files("code")) == 1  # no leftovers of writing
 
 
-def test_a_warm_start_loads_neither_compiler_nor_llvm(folder: Path) -> None:
-    (folder / "a.ch").write_text(PROGRAM)
+def test_a_warm_start_loads_neither_compiler_nor_llvm(own_cache: Path) -> None:
+    (own_cache / "a.ch").write_text(PROGRAM)
     code = (
         "import sys; from charl.tools.cli import main; "
         "main(['run', '--backend=native', 'a.ch']); print(*sys.modules)"

@@ -9,7 +9,7 @@ form (`runtime/native/cotangent.c`) that only the ops here look into.
 from __future__ import annotations
 
 from charl.backend.llvm.functions import FunctionWriter, counted, writer
-from charl.backend.llvm.layout import Held, is_scalar
+from charl.backend.llvm.layout import Held
 from charl.backend.llvm.objects import (
     at,
     blame_if,
@@ -23,7 +23,7 @@ from charl.backend.llvm.objects import (
     word,
 )
 from charl.core.ir import Statement
-from charl.types.types import Box, Type
+from charl.types.types import Box, Type, is_scalar
 
 
 def field_offset(w: FunctionWriter, type: Type, index: int) -> int:

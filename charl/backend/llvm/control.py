@@ -16,9 +16,9 @@ from charl.backend.llvm.functions import (
     return_type,
     writer,
 )
-from charl.backend.llvm.layout import Held, held_in, is_scalar, register_types, registers
+from charl.backend.llvm.layout import Held, held_in, register_types, registers
 from charl.core.ir import Block, Statement, Value
-from charl.types.types import Box, List, Tensor
+from charl.types.types import Box, List, Tensor, is_scalar
 
 # The turns of a plain loop between two looks.
 PLAIN_TURNS = 1 << 16

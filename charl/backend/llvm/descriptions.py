@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from charl.backend.llvm.layout import dtype_of, is_scalar, rank, words
+from charl.backend.llvm.layout import dtype_of, rank, words
 from charl.core.ir import Program
 from charl.records import field, record
 from charl.types import dtypes
-from charl.types.types import Box, Handle, List, String, Tensor, Type
+from charl.types.types import Box, Handle, List, String, Tensor, Type, is_scalar
 
 # The numbers of kinds, as in `runtime/native/values.h`.
 SCALAR, TENSOR, STRING, LIST, BOX, HANDLE, COTANGENT = range(7)

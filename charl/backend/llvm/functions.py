@@ -18,7 +18,6 @@ from charl.backend.llvm.layout import (
     Held,
     dtype_of,
     held_in,
-    is_scalar,
     rank,
     register_types,
     registers,
@@ -34,7 +33,7 @@ from charl.transform.ownership import Ownership, plan_ownership
 from charl.types import dims
 from charl.types.dims import Dim, FloorDiv, Modulo, Polynomial, Symbol
 from charl.types.dtypes import BOOL
-from charl.types.types import Tensor, Type
+from charl.types.types import Tensor, Type, is_scalar
 
 Writer = Callable[["FunctionWriter", Statement], None]
 

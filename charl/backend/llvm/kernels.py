@@ -18,7 +18,7 @@ from charl.backend.llvm.functions import (
     constant_literal,
     writer,
 )
-from charl.backend.llvm.layout import Held, dtype_of, is_scalar, rank, register_types
+from charl.backend.llvm.layout import Held, dtype_of, rank, register_types
 from charl.backend.llvm.module import Module
 from charl.backend.llvm.scalars import has_form, scalar
 from charl.backend.llvm.tensors import (
@@ -31,7 +31,7 @@ from charl.backend.llvm.tensors import (
 from charl.backend.llvm.text import memory_type, scalar_type
 from charl.core.ir import Block, Statement, Value
 from charl.kernel.build import Kernel, build
-from charl.types.types import Tensor
+from charl.types.types import Tensor, is_scalar
 
 # The work, in additions, that is worth a thread's attention.
 GRAIN = 1 << 16

@@ -37,10 +37,6 @@ def dtype_of(type: Type) -> DType:
     return type.dtype
 
 
-def is_scalar(type: Type) -> bool:
-    return isinstance(type, Tensor) and not type.shape
-
-
 def register_types(type: Type) -> list[str]:
     """The types of the registers that hold a value: constant sizes need none."""
     if isinstance(type, Tensor):

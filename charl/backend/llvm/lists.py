@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from charl.backend.llvm.descriptions import item_bytes
 from charl.backend.llvm.functions import UNLIKELY, FunctionWriter, counted, writer
-from charl.backend.llvm.layout import Held, dtype_of, is_scalar, rank
+from charl.backend.llvm.layout import Held, dtype_of, rank
 from charl.backend.llvm.objects import (
     at,
     call,
@@ -31,7 +31,7 @@ from charl.backend.llvm.tensors import (
     store_element,
 )
 from charl.core.ir import Statement, Value
-from charl.types.types import List, Tensor, Type
+from charl.types.types import List, Tensor, Type, is_scalar
 
 # Where the words of a list stand.
 LENGTH, CAPACITY, ITEMS = 0, 8, 16

@@ -8,9 +8,9 @@ has noted why, and `charl_blame` makes that the program's failure.
 from __future__ import annotations
 
 from charl.backend.llvm.functions import UNLIKELY, FunctionWriter
-from charl.backend.llvm.layout import Held, dtype_of, is_scalar, rank
+from charl.backend.llvm.layout import Held, dtype_of, rank
 from charl.backend.llvm.tensors import load_element, store_element
-from charl.types.types import Tensor, Type
+from charl.types.types import Tensor, Type, is_scalar
 
 
 def call(w: FunctionWriter, name: str, result: str, *operands: str) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 
 from charl.backend.llvm.functions import FunctionWriter, counted, writer
-from charl.backend.llvm.layout import Held, dtype_of, is_scalar
+from charl.backend.llvm.layout import Held, dtype_of
 from charl.backend.llvm.objects import made, truth
 from charl.core.ir import Statement, Value
 from charl.ops.layouts import Leaf
 from charl.types import dtypes
-from charl.types.types import String
+from charl.types.types import String, is_scalar
 
 
 @writer("print")

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from charl.backend.llvm.functions import FunctionWriter, writer
-from charl.backend.llvm.layout import Held, dtype_of, is_scalar, rank
+from charl.backend.llvm.layout import Held, dtype_of, rank
 from charl.backend.llvm.loops import counted
 from charl.backend.llvm.scalars import cast, narrow
 from charl.backend.llvm.small_products import is_small, write_small_product
@@ -33,7 +33,7 @@ from charl.backend.llvm.tensors import (
 )
 from charl.core.ir import Statement, Value
 from charl.types.dtypes import FLOAT32, DType
-from charl.types.types import Tensor
+from charl.types.types import Tensor, is_scalar
 
 KINDS = ("float32", "float64", "int8", "int16", "int32", "int64")  # as in `native/product.h`
 MOST_OUTER = 6

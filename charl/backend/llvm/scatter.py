@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from charl.backend.llvm.functions import FunctionWriter, writer
-from charl.backend.llvm.layout import Held, dtype_of, is_scalar, rank
+from charl.backend.llvm.layout import Held, dtype_of, rank
 from charl.backend.llvm.loops import counted
 from charl.backend.llvm.scalars import cast, scalar
 from charl.backend.llvm.tensors import (
@@ -22,6 +22,7 @@ from charl.backend.llvm.tensors import (
 )
 from charl.core.ir import Statement, Value
 from charl.types.dtypes import INT64
+from charl.types.types import is_scalar
 
 Index = Sequence[str]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from charl.backend.llvm.functions import UNLIKELY, FunctionWriter, writer
-from charl.backend.llvm.layout import Held, dtype_of, is_scalar, rank
+from charl.backend.llvm.layout import Held, dtype_of, rank
 from charl.backend.llvm.scalars import scalar
 from charl.backend.llvm.text import memory_type, scalar_type
 from charl.core.ir import Statement, Value
 from charl.types.dtypes import BOOL, DType
-from charl.types.types import Tensor, Type
+from charl.types.types import Tensor, Type, is_scalar
 
 # --- Memory --------------------------------------------------------------------------------------
 

@@ -3,16 +3,15 @@
 A matrix product can read its operands in any order of their axes. So a `transpose` that only
 products use is the memory of its operand, seen with permuted sizes: it costs a reference. The value
 is held with the sizes of the result, and the products know from `transposed_views` that its
-elements lie otherwise.
+elements lie otherwise. `PRODUCTS` must have native code for all operands: the host cannot see
+views.
 """
 
 from __future__ import annotations
 
 from charl.core.ir import Block, Function, Value
+from charl.ops.contract import PRODUCTS
 from charl.types.types import Tensor
-
-# The ops that read views. They must have native code for every operand: the host cannot see views.
-READERS = frozenset({"matmul", "contract"})
 
 
 def transposed_views(function: Function) -> dict[Value, tuple[int, ...]]:
@@ -38,7 +37,7 @@ def _drop_used_otherwise(body: Block, views: dict[Value, tuple[int, ...]]) -> No
     for result in body.results:
         views.pop(result, None)
     for statement in body.walk():
-        if statement.op.name not in READERS:
+        if statement.op.name not in PRODUCTS:
             for operand in statement.operands:
                 views.pop(operand, None)
         for block in statement.blocks:

@@ -21,7 +21,6 @@ from charl.transform.autodiff.accumulate import Emitter, total
 from charl.transform.autodiff.residual import prune
 from charl.transform.autodiff.sweep import Sweep
 from charl.types import dims
-from charl.types.dtypes import DType
 from charl.types.types import INT, Tensor
 
 
@@ -38,7 +37,7 @@ def reverse_scan(sweep: Sweep, statement: Statement) -> None:
         if y in sweep.cotangents or parameters[j] in active or parameters[half + j] in active
     ]
     body = step_body(step)
-    zeros = [b.scalar(0, dtype_of(xs[j])) for j in step.chosen]
+    zeros = [b.scalar(0, xs[j].dtype) for j in step.chosen]
     starts = [element_of(b, xs[j], zero) for j, zero in zip(step.chosen, zeros)]
     starts += [b.zeros_like(xs[j]) for j in step.chosen]
     starts += [sweep.or_zeros(v) for v in step.sums]
@@ -85,7 +84,7 @@ def step_body(step: Step) -> Block:
     statement, chosen = step.statement, step.chosen
     xs, ys = statement.operands, statement.results
     i = Value(INT, dims.symbol("i"), "i")
-    later = [Value(Tensor(dtype_of(xs[j]), shape_of(xs[j])[1:])) for j in chosen]
+    later = [Value(Tensor(xs[j].dtype, xs[j].shape[1:])) for j in chosen]
     stacks = [Value(xs[j].type) for j in chosen]
     body = Block((i, *later, *stacks))
     b = Emitter(body, step.sweep.builder.span)
@@ -132,18 +131,8 @@ def first_element(
 
 def element_of(b: Builder, x: Value, fill: Value) -> Value:
     """An element's shape filled with a scalar."""
-    if len(shape_of(x)) == 1:
+    if x.rank == 1:
         return fill
-    sizes = [b.size(x, axis) for axis in range(1, len(shape_of(x)))]
+    sizes = [b.size(x, axis) for axis in range(1, x.rank)]
     result: Value = b("broadcast", fill, *sizes, axes=())
     return result
-
-
-def shape_of(x: Value) -> tuple[dims.Dim, ...]:
-    assert isinstance(x.type, Tensor)
-    return x.type.shape
-
-
-def dtype_of(x: Value) -> DType:
-    assert isinstance(x.type, Tensor) and isinstance(x.type.dtype, DType)
-    return x.type.dtype
