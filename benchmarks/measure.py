@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import importlib
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import charl
 
 Contestant = Callable[[], float]
 
@@ -41,6 +45,14 @@ def peer(module: str) -> ModuleType | Any | None:
     except ImportError:
         print(f"{module} is not installed: left out")
         return None
+
+
+def load(source: str, backend: str = "native") -> charl.Program:
+    """The program of this text, to be called from Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "benchmark.ch"
+        path.write_text(source)
+        return charl.load(path, backend=backend)
 
 
 def contest(

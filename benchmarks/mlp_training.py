@@ -10,15 +10,11 @@ alone, through PyTorch: what is left is everything else.
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import Contestant, contest, peer, timed
-
-import charl
+from measure import Contestant, contest, load, peer, timed
 
 PROGRAM = """
 from loss import cross_entropy
@@ -57,10 +53,7 @@ GOALS = {
 
 
 def in_charl(optimiser: str, x: Any, y: Any, steps: int) -> Contestant:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "mlp.ch"
-        path.write_text(PROGRAM.format(optimiser=optimiser, rate=RATES[optimiser]))
-        program = charl.load(path, backend="native")
+    program = load(PROGRAM.format(optimiser=optimiser, rate=RATES[optimiser]))
     return lambda: float(program.train(x, y, steps)[0])
 
 
