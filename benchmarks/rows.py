@@ -3,8 +3,8 @@
     python benchmarks/rows.py [softmax|layer_norm|cross_entropy] [forward|backward]
 
 float32, two inputs by turns. `backward` is forward and backward in one: the result, and the
-gradients with respect to all that is float, for a given cotangent of the result (of the loss: 1). In
-Charl the loop of a turn is one call.
+gradients with respect to all that is float, for a given cotangent of the result (of the loss: 1).
+In Charl the loop of a turn is one call.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ fn cross_entropy_backward(x: float32[R, C], labels: int[R]) {{
 type Rows = float32[{rows}, {columns}]
 
 fn run(xs: [Rows], dy: Rows, labels: int[{rows}], steps: int) {{
-    let norm = LayerNorm[{columns}]()
+    let _norm = LayerNorm[{columns}]()
     let x = xs[0]
     let y = {call}
     let start = clock()
@@ -54,7 +54,7 @@ fn run(xs: [Rows], dy: Rows, labels: int[{rows}], steps: int) {{
 """
 CALLS = {
     "softmax": "softmax_{way}(x, dy)",
-    "layer_norm": "layer_norm_{way}(norm, x, dy)",
+    "layer_norm": "layer_norm_{way}(_norm, x, dy)",
     "cross_entropy": "cross_entropy_{way}(x, labels)",
 }
 WAYS = ("forward", "backward")
