@@ -85,12 +85,16 @@ def program(lines: int) -> str:
     return "".join(PART.replace("NUMBER", str(n)) for n in range(parts))
 
 
-def measured(command: list[str], before: Callable[[], None] = lambda: None) -> tuple[float, float]:
-    """(Clock, processor) seconds of one process."""
+def measured(
+    command: list[str], before: Callable[[], None] = lambda: None
+) -> tuple[float, float, str]:
+    """(Clock, processor) seconds of one process, and what it said on the error output."""
     before()
     start, used = time.perf_counter(), _used()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
-    return time.perf_counter() - start, _used() - used
+    done = subprocess.run(
+        command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    return time.perf_counter() - start, _used() - used, done.stderr
 
 
 def _used() -> float:
@@ -98,9 +102,13 @@ def _used() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def write_bytecode() -> None:
+    compileall.compile_dir(str(ROOT / "charl"), quiet=1)
+
+
 def main() -> None:
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    compileall.compile_dir(str(ROOT / "charl"), quiet=1)
+    write_bytecode()
     charl = [sys.executable, "-m", "charl"]
     with tempfile.TemporaryDirectory() as folder:
         long = Path(folder) / "long.ch"
@@ -117,7 +125,7 @@ def main() -> None:
         for name, goal, command, cache in cases:
             os.environ["CHARL_CACHE"] = cache
             measured(command)
-            times = [measured(command) for _ in range(repetitions)]
+            times = [measured(command)[:2] for _ in range(repetitions)]
             clock, processor = (statistics.median(column) for column in zip(*times))
             print(f"{name:32}{clock:>6.3f} s{processor:>10.3f} s{goal:>6.1f} s")
 

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, TextIO
 from charl.backends import Backend
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
 from charl.diagnostics.suggest import nearest
+from charl.draws import State, drawing
 from charl.source import Source, Span
+from charl.world import WORLD, SilentBar
 
 if TYPE_CHECKING:
     from charl.check.tree import CheckedProgram, Chunk
     from charl.core.ir import Program
-    from charl.ops.random import State
-    from charl.ops.world import Bar
     from charl.runtime.image import Image
     from charl.syntax.ast import Module
+    from charl.world import Bar
 
 # A source text larger than this is surely not one.
 LARGEST_SOURCE = 1 << 28
@@ -224,9 +225,6 @@ def world(
 ) -> Iterator[None]:
     """What a program finds around it while it runs; the bars it left open are closed after. Its
     random numbers go on from `draws`, or start anew."""
-    from charl.ops.random import State, drawing
-    from charl.ops.world import WORLD, SilentBar
-
     before = WORLD.arguments, WORLD.progress, WORLD.output
     WORLD.arguments, WORLD.progress = arguments, progress or SilentBar
     WORLD.output = output

@@ -21,10 +21,10 @@ from charl.check.incremental import Incremental, learn
 from charl.check.tree import Chunk, Variable
 from charl.core.ir import Program
 from charl.diagnostics.diagnostic import Diagnostic
+from charl.draws import State
 from charl.interp.machine import Machine
 from charl.interp.run import call
 from charl.lower.layout import leaves_of
-from charl.ops.random import State
 from charl.python_values import Leaves
 from charl.source import Source
 from charl.types import dims, types

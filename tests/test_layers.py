@@ -24,6 +24,8 @@ LAYERS = (
     "bytecode",
     "stamps",
     "records",
+    "draws",
+    "world",
     "source",
     "diagnostics",
     "syntax",

@@ -29,56 +29,23 @@ implementation that does the same gets the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from charl.core.op import Effect, Fault, Kind, Parameter, RuleContext, Sample
+from charl.draws import STATE, WORD, State, reset, set_state, state
 from charl.ops.declare import plain, rank, shape_of, size_dim, value_of
 from charl.ops.faults import bad_value
 from charl.ops.samples import Array, draw, edge
 from charl.ops.shape import check_sizes, sizes_parameter
-from charl.records import record
 from charl.types import dtypes
 from charl.types.dtypes import DType
 from charl.types.types import INT, Handle, Tensor, Type, Typed
 
 Attributes = Mapping[str, Any]
 DRAWN = "a random draw does not depend on its operands smoothly"
-WORD = (1 << 64) - 1
-
-# --- State ---------------------------------------------------------------------------------------
-
-
-@record(frozen=False)
-class State:
-    """Where the program stands in its random numbers."""
-
-    seed: int = 0
-    draws: int = 0
-
-
-STATE = State()
-
-
-def reset(seed: int = 0) -> None:
-    """The state at the start of a program, or after `seed`."""
-    STATE.seed, STATE.draws = seed & WORD, 0
-
-
-@contextmanager
-def drawing(state: State) -> Iterator[None]:
-    """Draws go on from `state`, which moves on with them unless the program fails. What was under
-    way around it then finds its own state again."""
-    before = _state()
-    _set_state(state)
-    try:
-        yield
-        state.seed, state.draws = STATE.seed, STATE.draws
-    finally:
-        _set_state(before)
 
 
 def words(count: int) -> Array:
@@ -463,12 +430,8 @@ def _state_rule(
     return (Handle("random"),)
 
 
-def _state() -> State:
-    return State(STATE.seed, STATE.draws)
-
-
-def _set_state(state: State) -> tuple[()]:
-    STATE.seed, STATE.draws = state.seed, state.draws
+def _set_state(wanted: State) -> tuple[()]:
+    set_state(wanted)
     return ()
 
 
@@ -477,7 +440,7 @@ random(
     "Where the program stands in its random numbers, to return to with `set_random_state`.",
     (),
     _state_rule,
-    _state,
+    state,
     lambda: (edge(),),
     surface=None,
 )

@@ -1,81 +1,21 @@
-"""The world outside a program: what it prints to, its arguments, the clock, progress bars.
+"""Primitives of the world outside: printing, the arguments, the clock, progress bars.
 
-Everything goes through `WORLD`, which whoever runs a program sets up: the command line gives it the
-script's arguments and a progress bar that draws, a test or a notebook gives it its own output.
+Everything goes through `WORLD` (`charl/world.py`).
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TextIO
+from typing import Any
 
 from charl.core.op import Effect, Kind, Op, Parameter, declare
 from charl.ops.expect import integer, signature, text
-from charl.records import field, record
 from charl.types.types import FLOAT, STRING, Handle, List, Type
+from charl.world import WORLD, Bar
 
 NO_GRADIENT = "the world is constant to differentiation"
 PROGRESS = Handle("progress")
-
-
-class Bar(Protocol):
-    """The bar of one loop. `finish` comes last, also when the loop ends early."""
-
-    def start(self, total: int | None, label: str = "") -> None: ...
-    def advance(self) -> None: ...
-    def finish(self) -> None: ...
-
-
-class SilentBar:
-    """Shows nothing."""
-
-    def start(self, total: int | None, label: str = "") -> None:
-        pass
-
-    def advance(self) -> None:
-        pass
-
-    def finish(self) -> None:
-        pass
-
-
-@record(frozen=False)
-class World:
-    """`output` None is the standard output of the moment. `flush` sends out every line at once;
-    otherwise that is left to the stream: a terminal's does, one into a file or pipe collects."""
-
-    output: TextIO | None = None
-    arguments: Sequence[str] = ()
-    progress: Callable[[], Bar] = SilentBar
-    flush: bool = False
-    bars: list[Bar] = field(default_factory=list)
-
-    def write(self, content: str) -> None:
-        stream = sys.stdout if self.output is None else self.output
-        try:
-            stream.write(content)
-        except UnicodeEncodeError:
-            # The stream's encoding lacks a character: it is written as an escape.
-            encoding = stream.encoding or "ascii"
-            stream.write(content.encode(encoding, "backslashreplace").decode(encoding))
-        if self.flush:
-            stream.flush()
-
-    def shown_at_once(self) -> bool:
-        """Whether somebody waits for every line."""
-        stream = sys.stdout if self.output is None else self.output
-        unbuffered = getattr(stream, "write_through", False)  # python -u, PYTHONUNBUFFERED
-        return self.flush or unbuffered or stream.isatty()
-
-    def finish(self) -> None:
-        """After the program, however it ended: close the bars left open."""
-        while self.bars:
-            self.bars.pop().finish()
-
-
-WORLD = World()
 
 
 def _print(content: str, *, end: str = "\n") -> tuple[()]:

@@ -21,13 +21,13 @@ from charl.core.ir import Program, Statement
 from charl.core.op import Fault
 from charl.interp.faults import Place, diagnosed, span_of
 from charl.interp.support import reporter, shape_reporter
-from charl.ops.world import WORLD
 from charl.runtime.engine import Engine
 from charl.runtime.image import Image
 from charl.runtime.library import HOST, library
 from charl.runtime.values import Objects, read, write
 from charl.types import dtypes
 from charl.types.types import Tensor
+from charl.world import WORLD
 
 if TYPE_CHECKING:
     from charl.backend.llvm.module import Site

@@ -24,7 +24,7 @@ from charl.backend.llvm.descriptions import (
     numbers_of,
 )
 from charl.core.ir import Program
-from charl.ops.random import State
+from charl.draws import State
 from charl.records import field, record
 from charl.runtime.library import library
 from charl.types.dtypes import DType

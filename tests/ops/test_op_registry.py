@@ -12,10 +12,10 @@ import pytest
 from evaluation import derivative, is_float, run
 
 import charl.ops
+from charl import draws
 from charl.core.builder import Builder
 from charl.core.ir import Block
 from charl.core.op import REGISTRY, Effect, Op, Sample
-from charl.ops import random
 from charl.ops.samples import type_of, types_of
 from charl.types.dtypes import BFLOAT16, FLOAT16, DType
 from charl.types.types import Tensor
@@ -47,7 +47,7 @@ def cases(ops: list[Op], smooth_only: bool = False) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def fresh_randomness() -> None:
-    random.reset()
+    draws.reset()
 
 
 class TestDeclarations:
@@ -90,7 +90,7 @@ def close(left: Any, right: Any) -> bool:
 
 def evaluated(op: Op, sample: Sample) -> Any:
     assert op.evaluate is not None
-    random.reset()
+    draws.reset()
     return op.evaluate(*sample.operands, **sample.attributes)
 
 
@@ -109,7 +109,7 @@ class TestEvaluation:
             values = evaluated(op, sample)
         assert same(before, sample.operands)
 
-        random.reset()
+        draws.reset()
         with np.errstate(all="ignore"):
             bound = op.bind(kinds, sample.attributes)(*sample.operands)
         assert same(values, bound)

@@ -11,6 +11,7 @@ import scipy.special
 import scipy.stats
 
 import charl.ops
+from charl import draws
 from charl.core.op import REGISTRY
 from charl.ops import random
 from charl.types import dtypes
@@ -51,7 +52,7 @@ def words(seed: int, draw: int, count: int) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    random.reset(42)
+    draws.reset(42)
 
 
 class TestStream:
@@ -113,7 +114,7 @@ class TestDistributions:
     def test_narrow_normals_are_rounded(self) -> None:
         wide = drawn("random_normal", 9, dtype=dtypes.FLOAT64)
         for dtype in (dtypes.FLOAT32, dtypes.FLOAT16, dtypes.BFLOAT16):
-            random.reset(42)
+            draws.reset(42)
             found = drawn("random_normal", 9, dtype=dtype)
             assert found.dtype == dtype.numpy
             assert np.array_equal(found, wide.astype("float32").astype(dtype.numpy))

@@ -11,8 +11,9 @@ import charl.ops
 from charl.core.builder import Builder
 from charl.core.ir import Block, Value
 from charl.core.op import REGISTRY, Effect
-from charl.ops.world import PROGRESS, WORLD, World
+from charl.ops.world import PROGRESS
 from charl.types.types import FLOAT, INT, STRING, List
+from charl.world import WORLD, World
 
 assert charl.ops
 
