@@ -227,8 +227,7 @@ def column_fold(nest: Nest, statement: Statement, target: Value, low: Value, hig
 
     def rows(index: list[Value | None]) -> None:
         if fold.needs_elements:
-            for axis in axes:
-                nest.require(nest("gt", stop[axis], 0))
+            nest.require_elements(x, axes)
         loops([a for a in range(first, n) if a not in axes], index, fill)
         loops(list(range(first, n)), index, take_in)
 

@@ -155,9 +155,15 @@ class Nest:
         """Writes in the innermost level."""
         self.levels[-1].builder.emit(STORE, [tensor, element, *index])
 
-    def require(self, condition: Value) -> None:
-        """Checks here, and not further out, where there may be no result that needs it."""
-        self.levels[-1].builder.emit(CHECK, [condition])
+    def require_elements(self, tensor: Value, axes: Sequence[int]) -> None:
+        """Checks that none of the axes is empty; here, and not further out, where there may be no
+        result that needs it."""
+        assert isinstance(tensor.type, Tensor)
+        for axis in axes:
+            known = tensor.type.shape[axis]
+            if not isinstance(known, int) or known < 1:
+                condition = self("gt", self.size(tensor, axis), 0)
+                self.levels[-1].builder.emit(CHECK, [condition])
 
     def known(self, key: Key) -> Value | None:
         return next((level.made[key] for level in self.levels if key in level.made), None)
@@ -217,8 +223,7 @@ class Nest:
         before = self.levels
         self.levels = before[: self.depth([i for i in place if i is not None]) + 1]
         if fold.needs_elements:
-            for axis in axes:
-                self.require(self("gt", self.size(x, axis), 0))
+            self.require_elements(x, axes)
         found = self.fold_over(fold, x, place, sorted(axes), fold.initial(self, x.dtype))
         result = fold.result(self, found, x.dtype)
         self.levels = before

@@ -4,22 +4,26 @@ A kernel is an LLVM function over a stretch of its outermost loop. A small one i
 where LLVM may inline it; a large one is split among the threads by `charl_parallel`, whose
 stretches depend on sizes alone. The innermost loops are left plain, for LLVM to vectorise: pointers
 do not alias, integers wrap, and a sum that a loop carries may be taken in any order.
+
+A result takes over the memory of an operand that ends here, where the kernel may write over it and
+nobody else holds it: an optimiser's update of a parameter allocates nothing. Only the run knows who
+holds what, so the two pointers may be the same or not, and LLVM is told instead that the turns of
+the loop do not look at each other's elements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from charl.backend.llvm.control import Carried
 from charl.backend.llvm.functions import (
     UNLIKELY,
     FunctionWriter,
-    Writer,
     constant_literal,
     writer,
 )
 from charl.backend.llvm.layout import Held, dtype_of, rank, register_types
-from charl.backend.llvm.module import Module
+from charl.backend.llvm.module import INDEPENDENT_ACCESS, INDEPENDENT_TURNS, Module
 from charl.backend.llvm.scalars import has_form, scalar
 from charl.backend.llvm.tensors import (
     allocate,
@@ -31,6 +35,7 @@ from charl.backend.llvm.tensors import (
 from charl.backend.llvm.text import memory_type, scalar_type
 from charl.core.ir import Block, Statement, Value
 from charl.kernel.build import Kernel, build
+from charl.kernel.overwriting import STOPPING, overwritable
 from charl.types.types import Tensor, is_scalar
 
 # The work, in additions, that is worth a thread's attention.
@@ -49,9 +54,16 @@ def _fused(w: FunctionWriter, s: Statement) -> None:
     kernel = build(f"kernel{len(w.module.kernels)}", s)
     name = f"@{kernel.function.name}"
     w.module.kernels.append(kernel)
-    w.module.bodies.append(KernelWriter(w.module, kernel, name).write())
+    over = taken_over(w, kernel, s)
+    own = dict(zip((*kernel.inputs, *s.results), kernel.function.body.parameters[2:]))
+    shared = {own[v] for pair in over.items() for v in pair}
+    w.module.bodies.append(KernelWriter(w.module, kernel, name, shared).write())
     given = arguments(w, kernel)
-    places = [new_result(w, v) for v in s.results]
+    alone = {x: nobody_else(w, x) for x in over.values()}
+    places = [
+        write_over(w, over[v], v, alone[over[v]]) if v in over else new_result(w, v)
+        for v in s.results
+    ]
     for value, held in zip(s.results, places):
         given += [("ptr", held.text)]
         if not is_flat(kernel, value):
@@ -65,6 +77,42 @@ def _fused(w: FunctionWriter, s: Statement) -> None:
         if is_scalar(value.type):
             held = Held(load_element(w, dtype_of(value.type), held.text))
         w.bind(value, held)
+    for x in over.values():
+        w.dying.remove(x)
+        left = w.text.let(f"select i1 {alone[x]}, ptr {w.module.nothing}, ptr {w.of(x)}")
+        w.release(left)
+
+
+def taken_over(w: FunctionWriter, kernel: Kernel, s: Statement) -> dict[Value, Value]:
+    """The results that may be written over operands that end here, each over its own."""
+    found: dict[Value, Value] = {}
+    if not w.dying:
+        return found
+    for result, able in zip(s.results, overwritable(kernel)):
+        free = [x for x in able if x in w.dying and x not in found.values()]
+        if free:
+            found[result] = free[0]
+    return found
+
+
+def nobody_else(w: FunctionWriter, value: Value) -> str:
+    """Whether the tensor is held only once."""
+    header = w.text.let(f"getelementptr i8, ptr {w.of(value)}, i64 -16")
+    return w.text.let(f"icmp eq i64 {w.text.let(f'load i64, ptr {header}')}, 1")
+
+
+def write_over(w: FunctionWriter, operand: Value, result: Value, alone: str) -> Held:
+    """The operand's memory for the result, or other memory when somebody else holds that."""
+    held = w.held[operand]
+    elsewhere, done = w.text.label("elsewhere"), w.text.label("place")
+    before = w.text.here
+    w.text.branch(alone, done, elsewhere)
+    w.text.place(elsewhere)
+    new = allocate(w, result.type, held.sizes)
+    after = w.text.here
+    w.text.jump(done)
+    w.text.place(done)
+    return Held(w.text.phi("ptr", [(held.text, before), (new.text, after)]), held.sizes)
 
 
 def new_result(w: FunctionWriter, value: Value) -> Held:
@@ -150,12 +198,16 @@ def part(name: str, kinds: Sequence[str]) -> str:
 class KernelWriter(FunctionWriter):
     """Writes the function of a kernel: loops, elements, scalars that wrap."""
 
-    def __init__(self, module: Module, kernel: Kernel, name: str) -> None:
+    def __init__(
+        self, module: Module, kernel: Kernel, name: str, shared: Collection[Value]
+    ) -> None:
         super().__init__(module, kernel.function)
         self.name = name
+        self.shared = shared
         self.checked = False
         self.sums = carried_sums(kernel.function.body)
         self.stop = ""
+        self.access = ""
 
     def write(self) -> str:
         body = self.function.body
@@ -182,7 +234,10 @@ class KernelWriter(FunctionWriter):
         return len(self.kinds(value, 0))
 
     def kinds(self, value: Value, index: int) -> list[str]:
-        """A result of rank 0 is a place, too: parameters after the inputs are pointers."""
+        """A result of rank 0 is a place, too: parameters after the inputs are pointers. Those that
+        may be the same are not said to differ."""
+        if value in self.shared:
+            return register_types(value.type)
         if is_scalar(value.type) and value not in self.outputs:
             return [scalar_type(dtype_of(value.type))]
         if is_scalar(value.type):
@@ -195,6 +250,9 @@ class KernelWriter(FunctionWriter):
         return {s.operands[0] for s in self.function.body.walk() if s.op.name == "store"}
 
     def fail_if(self, condition: str) -> None:
+        # What stops here and is not known there would find its operands overwritten.
+        assert self.statement is not None
+        assert not self.shared or self.statement.op.name in {"check", *STOPPING}
         go_on = self.text.label("fine")
         self.text.branch(condition, self.stop, go_on, UNLIKELY)
         self.text.place(go_on)
@@ -247,23 +305,25 @@ def carried_sums(body: Block) -> set[Statement]:
     return found
 
 
-def _load(w: FunctionWriter, s: Statement) -> None:
+def _load(w: KernelWriter, s: Statement) -> None:
     tensor, *index = s.operands
     dtype = dtype_of(tensor.type)
     held = w.held[tensor]
     offset = offset_of(w, held.sizes, [w.of(i) for i in index], checked=False)
-    w.bind(s.results[0], Held(load_element(w, dtype, element_place(w, dtype, held.text, offset))))
+    place = element_place(w, dtype, held.text, offset)
+    w.bind(s.results[0], Held(load_element(w, dtype, place, w.access)))
 
 
-def _store(w: FunctionWriter, s: Statement) -> None:
+def _store(w: KernelWriter, s: Statement) -> None:
     tensor, value, *index = s.operands
     dtype = dtype_of(tensor.type)
     held = w.held[tensor]
     offset = offset_of(w, held.sizes, [w.of(i) for i in index], checked=False)
-    store_element(w, dtype, w.of(value), element_place(w, dtype, held.text, offset))
+    place = element_place(w, dtype, held.text, offset)
+    store_element(w, dtype, w.of(value), place, w.access)
 
 
-def _for(w: FunctionWriter, s: Statement) -> None:
+def _for(w: KernelWriter, s: Statement) -> None:
     """A loop that counts by one and does not look up."""
     low, high = (w.of(v) for v in s.operands[:2])
     (body,) = s.blocks
@@ -277,16 +337,28 @@ def _for(w: FunctionWriter, s: Statement) -> None:
     w.text.place(turn)
     w.bind(body.parameters[0], Held(index))
     carried.bind()
+    apart = writes_over(body, w.shared)
+    w.access = INDEPENDENT_ACCESS if apart else ""
     for statement in body.statements:
         w.write_statement(statement)
+    w.access = ""
     names = [w.of(v) for v in body.results]
     following = w.text.let(f"add nsw i64 {index}, 1")
     edge = w.text.here
-    w.text.jump(head)
+    w.text.end(f"br label %{head}{INDEPENDENT_TURNS if apart else ''}")
     w.text.fill(gap, [(low, before), (following, edge)])
     carried.fill([(first, before), (names, edge)])
     w.text.place(end)
     carried.give(s.results)
+
+
+def writes_over(body: Block, shared: Collection[Value]) -> bool:
+    """Whether this is an innermost loop that stores to memory that it may also load from; each turn
+    then stores to an element of its own (`kernel/overwriting.py`)."""
+    stores = [s for s in body.statements if s.op.name == "store"]
+    return any(s.operands[0] in shared for s in stores) and not any(
+        s.op.name == "for" for s in body.statements
+    )
 
 
 def _check(w: FunctionWriter, s: Statement) -> None:
@@ -302,7 +374,7 @@ def _dim(w: FunctionWriter, s: Statement) -> None:
     w.bind(s.results[0], Held(w.held[s.operands[0]].sizes[s.attributes["axis"]]))
 
 
-STATEMENTS: dict[str, Writer] = {
+STATEMENTS: dict[str, Callable[[KernelWriter, Statement], None]] = {
     "load": _load,
     "store": _store,
     "for": _for,

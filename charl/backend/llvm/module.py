@@ -74,7 +74,15 @@ keep:
 }}
 
 !0 = !{{!"branch_weights", i32 1, i32 4000}}
+!1 = distinct !{{}}
+!2 = distinct !{{!2, !3}}
+!3 = !{{!"llvm.loop.parallel_accesses", !1}}
 """
+
+# Marks loads and stores, and the end of a loop with them, of which no turn looks at memory that
+# another turn writes.
+INDEPENDENT_ACCESS = ", !llvm.access.group !1"
+INDEPENDENT_TURNS = ", !llvm.loop !2"
 
 
 class Module:

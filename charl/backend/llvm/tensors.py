@@ -104,15 +104,17 @@ def own(w: FunctionWriter, value: Value) -> Held:
 # --- Elements and rows ---------------------------------------------------------------------------
 
 
-def load_element(w: FunctionWriter, dtype: DType, pointer: str) -> str:
-    found = w.text.let(f"load {memory_type(dtype)}, ptr {pointer}")
+def load_element(w: FunctionWriter, dtype: DType, pointer: str, metadata: str = "") -> str:
+    found = w.text.let(f"load {memory_type(dtype)}, ptr {pointer}{metadata}")
     return w.text.let(f"trunc i8 {found} to i1") if dtype == BOOL else found
 
 
-def store_element(w: FunctionWriter, dtype: DType, value: str, pointer: str) -> None:
+def store_element(
+    w: FunctionWriter, dtype: DType, value: str, pointer: str, metadata: str = ""
+) -> None:
     if dtype == BOOL:
         value = w.text.let(f"zext i1 {value} to i8")
-    w.text.put(f"store {memory_type(dtype)} {value}, ptr {pointer}")
+    w.text.put(f"store {memory_type(dtype)} {value}, ptr {pointer}{metadata}")
 
 
 def element_place(w: FunctionWriter, dtype: DType, pointer: str, offset: str) -> str:
