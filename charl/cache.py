@@ -64,6 +64,7 @@ def compiled_natively(
     arguments: Sequence[str] = (),
     passes: Sequence[str] | None = None,
     level: int,
+    measures: bool = False,
     clock: driver.Clock = lambda stage, seconds: None,
 ) -> tuple[Image, list[Diagnostic]]:
     """The machine code of a program, likewise: what is kept needs neither compiler nor LLVM."""
@@ -72,9 +73,10 @@ def compiled_natively(
     def make(program: Program) -> Image:
         from charl.runtime.compile import compile_image  # only for what is not kept
 
-        return compile_image(program, (program.entry,), level=level, clock=clock)
+        exported = (program.entry,)
+        return compile_image(program, exported, level=level, measures=measures, clock=clock)
 
-    settings = "native", level, None if passes is None else tuple(passes), target()
+    settings = "native", level, measures, None if passes is None else tuple(passes), target()
     return _kept(source, arguments, settings, passes, clock, make)
 
 

@@ -26,6 +26,7 @@ from charl.world import WORLD, SilentBar
 if TYPE_CHECKING:
     from charl.check.tree import CheckedProgram, Chunk
     from charl.core.ir import Program
+    from charl.core.measured import Profile
     from charl.runtime.image import Image
     from charl.syntax.ast import Module
     from charl.world import Bar
@@ -195,9 +196,11 @@ def run(
     progress: Callable[[], Bar] | None = None,
     backend: Backend = "interpreter",
     clock: Clock = lambda stage, seconds: None,
+    observe: Callable[[Profile], None] | None = None,
 ) -> None:
     """Runs a program, or an image of it that was compiled for the native backend; `progress` makes
-    the bars of its loops, which are silent without it.
+    the bars of its loops, which are silent without it. `observe` is told where the time went, also
+    of a run that fails: on the interpreter, or where the image measures itself.
 
     Raises CharlError for a run-time error, KeyboardInterrupt for Ctrl-C.
     """
@@ -205,14 +208,14 @@ def run(
         if backend == "native":
             from charl.runtime.run import run_program as run_native
 
-            run_native(program, output=output, clock=clock)
+            run_native(program, output=output, clock=clock, observe=observe or (lambda _: None))
         else:
             start = time.perf_counter()
             from charl.core.ir import Program
             from charl.interp.run import run_program
 
             assert isinstance(program, Program)
-            run_program(program, output=output)
+            run_program(program, output=output, observe=observe)
             clock("run", time.perf_counter() - start)
 
 

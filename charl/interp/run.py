@@ -9,27 +9,34 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any, TextIO
 
 import numpy as np
 
 import charl.ops  # noqa: F401  (declares the primitives)
 from charl.core.ir import Program
+from charl.core.measured import Profile
 from charl.interp.faults import diagnose, place_of
 from charl.interp.machine import Machine
+from charl.interp.sampling import sampled
 
 # Charl calls under way at once before a recursion is taken to be without end.
 MOST_CALLS = 10_000
 
 
-def run_program(program: Program, *, output: TextIO | None = None) -> None:
-    """Run the program's entry function; what it prints goes to `output`."""
+def run_program(
+    program: Program,
+    *,
+    output: TextIO | None = None,
+    observe: Callable[[Profile], None] | None = None,
+) -> None:
+    """Run the program's entry function; what it prints goes to `output`. `observe` is told where
+    the time went, however the run ended."""
     machine = Machine(program)
-    if output is None or output is sys.stdout:
-        call(machine, program.entry, ())
-        return
-    with redirect_stdout(output):
+    # Where nothing is to be redirected, what is printed does not pass through one more object.
+    redirected = redirect_stdout(output) if output not in (None, sys.stdout) else nullcontext()
+    with redirected, sampled(machine, observe) if observe is not None else nullcontext():
         call(machine, program.entry, ())
 
 

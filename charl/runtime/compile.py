@@ -28,23 +28,27 @@ def compile_image(
     *,
     level: int = LEVEL,
     keep: bool = True,
+    measures: bool = False,
     clock: Clock = lambda stage, seconds: None,
 ) -> Image:
     """A program as machine code; `exported` are the functions that may be called. `keep` allows the
-    machine code to be looked for, and kept, on disk."""
+    machine code to be looked for, and kept, on disk; with `measures` the code counts where its time
+    goes (`measuring.py`)."""
     start = time.perf_counter()
-    module, text = module_text(program, exported)
+    module, text = module_text(program, exported, measures=measures)
     clock("codegen", time.perf_counter() - start)
     start = time.perf_counter()
     code = machine_code(text, level, keep=keep)
     clock("llvm", time.perf_counter() - start)
     entries = {name: entry_name(module, name) for name in exported}
-    return Image(program, code, entries, module.sites, asked_of_host(module, text))
+    return Image(program, code, entries, module.sites, asked_of_host(module, text), measures)
 
 
-def module_text(program: Program, exported: Sequence[str]) -> tuple[Module, str]:
+def module_text(
+    program: Program, exported: Sequence[str], *, measures: bool = False
+) -> tuple[Module, str]:
     """The module of a program, and its text before LLVM has worked on it."""
-    module = Module(fuse(program, can_write))
+    module = Module(fuse(program, can_write), measures=measures)
     return module, program_text(module, exported)
 
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class Image:
     """`code` is an object file. `entries` are the symbols of the functions that may be called by
     name, `sites` the places that native code knows by number; `asked` are the ops left to the
-    interpreter, and in how many places."""
+    interpreter, and in how many places; with `measures` the code counts where its time goes."""
 
     program: Program
     code: bytes
     entries: dict[str, str]
     sites: list[Site]
     asked: dict[str, int]
+    measures: bool = False

@@ -28,6 +28,7 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "charl_interrupt": (None, []),
     "charl_parallel": (c_int32, [BODY, c_void_p, c_int64, c_int64]),
     "charl_threads": (c_int64, []),
+    "charl_ticks": (c_int64, []),
     "charl_blas_loader": (None, [LOADER]),
     "charl_use_blas": (None, [c_void_p] * 4),
 }

@@ -31,6 +31,7 @@ from charl.world import WORLD
 
 if TYPE_CHECKING:
     from charl.backend.llvm.module import Site
+    from charl.runtime.measuring import Counters
 
 STACK = 1 << 28
 MOST_PLACES = 5_000
@@ -56,7 +57,14 @@ class NativeMachine:
         self.host = HOST(self._host)
         address = ctypes.cast(self.host, ctypes.c_void_p).value
         exports = self.image.entries.values()
-        self.engine = Engine(self.image.code, exports, {"charl_host": address})
+        symbols = {"charl_host": address}
+        self.counters: Counters | None = None
+        if self.image.measures:
+            from charl.runtime.measuring import Counters  # only for profiles
+
+            self.counters = Counters(self.image)
+            symbols["charl_counters"] = ctypes.addressof(self.counters.words)
+        self.engine = Engine(self.image.code, exports, symbols)
 
     def call(self, name: str, arguments: Sequence[Any]) -> tuple[Any, ...]:
         """The results of a function. Raises CharlError, or KeyboardInterrupt with its `span`."""

@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 from typing import TextIO
 
 from charl.core.ir import Program
+from charl.core.measured import Profile
 from charl.runtime.image import Image
 from charl.runtime.machine import NativeMachine
 
@@ -17,9 +18,11 @@ def run_program(
     *,
     output: TextIO,
     clock: Callable[[str, float], None] = lambda stage, seconds: None,
+    observe: Callable[[Profile], None] = lambda profile: None,
 ) -> None:
     """Runs the entry function of a program, which is compiled first unless it is an image; what it
-    prints goes to `output`.
+    prints goes to `output`. An image that measures itself tells `observe` what it found, however
+    the run ended.
 
     Raises CharlError for what goes wrong in the program, KeyboardInterrupt for Ctrl-C.
     """
@@ -28,6 +31,13 @@ def run_program(
     machine = NativeMachine(program, (entry,))
     clock("load", time.perf_counter() - start)
     start = time.perf_counter()
-    with redirect_stdout(output):
-        machine.call(entry, ())
+    counters = machine.counters
+    if counters is not None:
+        counters.start()
+    try:
+        with redirect_stdout(output):
+            machine.call(entry, ())
+    finally:
+        if counters is not None:
+            observe(counters.profile())
     clock("run", time.perf_counter() - start)

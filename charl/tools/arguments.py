@@ -34,13 +34,15 @@ class Word:
 
 @record
 class Option:
-    """`--name VALUE`, or a switch when `value` is empty. `choices` empty allows any value."""
+    """`--name VALUE`, or a switch when `value` is empty. `choices` empty allows any value. Where it
+    is `optional` the value may be left out, and stands behind `=`."""
 
     name: str
     help: str
     value: str = ""
     short: str = ""
     choices: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @record
@@ -126,6 +128,8 @@ def parse_words(command: Command, words: Sequence[Word], line: Span) -> Invocati
                     error("E0706", f"`{name}` takes no value", word.span, "is a switch")
                 )
             options[option.name] = word
+        elif option.optional and not equals:
+            options[option.name] = Word("", word.span)
         elif equals or (pending and pending[0].text != "--"):
             given = Word(inline, word.span) if equals else pending.pop(0)
             if option.choices and given.text not in option.choices:
@@ -191,7 +195,8 @@ def help_page(command: Command) -> str:
     rows = []
     for option in (*command.options, HELP):
         spelling = f"{option.short}, {option.name}" if option.short else f"    {option.name}"
-        rows.append((f"{spelling} {option.value}".rstrip(), option_help(option)))
+        value = f"[={option.value}]" if option.optional else f" {option.value}"
+        rows.append((f"{spelling}{value}".rstrip(), option_help(option)))
     width = max(len(spelling) for spelling, _ in rows)
     lines = [f"  {spelling.ljust(width)}  {text}" for spelling, text in rows]
     return "\n".join(

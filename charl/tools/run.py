@@ -18,6 +18,7 @@ from charl.tools.stages import Stages, show
 
 if TYPE_CHECKING:
     from charl.core.ir import Program
+    from charl.core.measured import Profile
     from charl.diagnostics.diagnostic import Diagnostic
     from charl.runtime.image import Image
 
@@ -30,6 +31,12 @@ Exit status: 0; 1 for an error in the program or while it runs; 2 when charl was
 """
 
 TIME = Option("--time", "tell how long each stage took, once the program is done")
+PROFILE = Option(
+    "--profile",
+    "tell where the time goes, by source line; to a file as JSON",
+    "FILE",
+    optional=True,
+)
 VERBOSE = Option("--verbose", "tell what native code asks the interpreter to do", short="-v")
 
 
@@ -45,6 +52,7 @@ def run(invocation: Invocation) -> int:
             arguments=invocation.rest,
             passes=passes,
             level=level_of(invocation),
+            measures=invocation.has("--profile"),
             clock=stages.clock,
         )
     else:
@@ -54,6 +62,7 @@ def run(invocation: Invocation) -> int:
     if invocation.has("--verbose"):
         say_asked(program)
     bound_memory()
+    profiles: list[Profile] = []
     try:
         driver.run(
             program,
@@ -62,8 +71,13 @@ def run(invocation: Invocation) -> int:
             progress=ProgressBar,
             backend=backend,
             clock=stages.clock,
+            observe=profiles.append if invocation.has("--profile") else None,
         )
     finally:
+        if profiles:
+            from charl.tools.profile import tell  # NumPy and the runtime
+
+            tell(profiles[0], invocation.value("--profile", ""))
         if invocation.has("--time"):
             show(stages.rows())
     return 0
@@ -104,6 +118,7 @@ COMMAND = Command(
         PASS_LIST,
         Option("--device", "where tensors live", "NAME", choices=("cpu",)),
         TIME,
+        PROFILE,
         VERBOSE,
         JSON,
     ),

@@ -39,21 +39,26 @@ class Stages:
         return [*rows, ("total", f"{sum(self.seconds.values()) * 1e3:.1f} ms", "")]
 
 
-def show(rows: Sequence[tuple[str, ...]], stream: TextIO | None = None) -> None:
-    """A table, columns that begin with a digit to the right; in colours at a terminal."""
+def show(
+    rows: Sequence[tuple[str, ...]], stream: TextIO | None = None, *, header: bool = False
+) -> None:
+    """A table, cells that begin with a digit to the right; in colours at a terminal. With `header`
+    the first row tells what the columns are."""
     stream = sys.stderr if stream is None else stream
     sys.stdout.flush()
     if stream.isatty():
         try:
-            show_in_colours(rows, stream)
+            show_in_colours(rows, stream, header)
             return
         except ImportError:  # rich is an extra
             pass
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    for number, row in enumerate(rows):
+        # A heading stands as what is under it.
+        beside = rows[1] if header and number == 0 else row
         cells = [
-            cell.rjust(width) if is_number(cell) else cell.ljust(width)
-            for cell, width in zip(row, widths, strict=True)
+            cell.rjust(width) if is_number(other) else cell.ljust(width)
+            for cell, other, width in zip(row, beside, widths, strict=True)
         ]
         print("  ".join(cells).rstrip(), file=stream)
 
@@ -62,13 +67,15 @@ def is_number(cell: str) -> bool:
     return cell[:1].isdigit()
 
 
-def show_in_colours(rows: Sequence[tuple[str, ...]], stream: TextIO) -> None:
+def show_in_colours(rows: Sequence[tuple[str, ...]], stream: TextIO, header: bool) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False)
-    for cell in rows[0]:
+    for cell in rows[int(header)]:
         table.add_column(justify="right" if is_number(cell) else "left")
     for number, row in enumerate(rows):
-        table.add_row(*row, style="bold" if number == len(rows) - 1 else None)
+        ends = number == len(rows) - 1 or (header and number == 0)
+        table.add_row(*map(escape, row), style="bold" if ends else None)
     Console(file=stream).print(table)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from charl.backend.llvm import measuring
 from charl.backend.llvm.layout import (
     Held,
     dtype_of,
@@ -309,15 +310,13 @@ class FunctionWriter:
         before = self.statement, self.dying
         self.statement = statement
         self.dying = list(self.plan.dying.get(statement, ()))
-        written = WRITERS.get(statement.op.name)
-        if statement.results and statement.results[0] in self.views:
-            self.view(statement)
-        elif written is not None:
-            written(self, statement)
-        elif self.is_scalar_form(statement):
-            self.scalar(statement)
+        write = self.writer_of(statement)
+        if self.module.measures and measuring.is_measured(self, statement, write):
+            stretch = measuring.begin(self)
+            write(self, statement)
+            measuring.end(self, statement, stretch)
         else:
-            self.host(statement)
+            write(self, statement)
         for value in self.dying:
             self.release(self.of(value))
         for value in self.plan.outlived.get(statement, ()):
@@ -325,6 +324,14 @@ class FunctionWriter:
         for value in self.plan.unused.get(statement, ()):
             self.release(self.of(value))
         self.statement, self.dying = before
+
+    def writer_of(self, statement: Statement) -> Writer:
+        if statement.results and statement.results[0] in self.views:
+            return FunctionWriter.view
+        written = WRITERS.get(statement.op.name)
+        if written is not None:
+            return written
+        return FunctionWriter.scalar if self.is_scalar_form(statement) else FunctionWriter.host
 
     def view(self, statement: Statement) -> None:
         """A transpose that nothing but products reads: the same memory."""

@@ -15,6 +15,7 @@ import numpy as np
 from charl.backend.llvm.descriptions import Descriptions, boxes_of, kind_of
 from charl.backend.llvm.layout import dtype_of
 from charl.backend.llvm.math import PREFIX
+from charl.backend.llvm.measuring import DECLARATIONS
 from charl.backend.llvm.text import memory_type
 from charl.core.effects import recursive_functions
 from charl.core.ir import Function, Program, Statement
@@ -86,10 +87,12 @@ INDEPENDENT_TURNS = ", !llvm.loop !2"
 
 
 class Module:
-    """Collects the parts of the text; `program` is what is compiled."""
+    """Collects the parts of the text; `program` is what is compiled. With `measures` the code
+    counts where its time goes."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, measures: bool = False) -> None:
         self.program = program
+        self.measures = measures
         self.sites: list[Site] = []
         self.kernels: list[Kernel] = []
         self.bodies: list[str] = []
@@ -191,4 +194,6 @@ class Module:
     def whole(self, bodies: Sequence[str]) -> str:
         """The text of the module with these functions."""
         data = [*self.descriptions.lines, *self._constants]
+        if self.measures:
+            data.append(DECLARATIONS)
         return "\n".join([PRELUDE, *data, *self._declared.values(), *self.bodies, *bodies])
