@@ -9,9 +9,12 @@ found nothing are among them. If any of it has changed, the program is compiled 
 For the native backend an image is kept: the machine code with the Core that its places refer to.
 It is made for one CPU and one version of LLVM, which count among what it was made from.
 
-A file of the shelf (`shelf.py`) holds two pickles: what it was made from, and what was made.
-Primitives and dtypes, which are what they are and not what they hold, are pickled by name. The 100
-programs used last are kept.
+A file of the shelf (`shelf.py`) begins with what a start needs of it, in `marshal`'s form, which is
+read in no time: what the program was made from, whether there are warnings, and of an image the
+machine code. Then come pickles: the warnings, and Core. Of an image Core is read only when
+something asks for it (`Image.origin`): a program that neither fails nor asks the interpreter runs
+without loading NumPy or a primitive. Primitives and dtypes, which are what they are and not what
+they hold, are pickled by name. The 100 programs used last are kept.
 
 Like the driver this imports what is heavy (NumPy, the primitives) inside its functions, so that the
 command line can be told about without it.
@@ -20,19 +23,21 @@ command line can be told about without it.
 from __future__ import annotations
 
 import io
+import marshal
 import os
 import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pickle import HIGHEST_PROTOCOL, Pickler, Unpickler
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from charl import __version__, driver, shelf
 from charl.diagnostics.diagnostic import Diagnostic
 from charl.folders import cache_folder, keeps
+from charl.records import record
 from charl.source import Source
-from charl.stamps import Stamp, stamp
+from charl.stamps import Stamp, installed, stamp
 
 if TYPE_CHECKING:
     from charl.core.ir import Program
@@ -40,9 +45,6 @@ if TYPE_CHECKING:
 
 MOST = 100
 PACKAGE = os.path.dirname(__file__)
-
-# What was made of a program: its Core, or an image of its machine code.
-Made = TypeVar("Made")
 
 
 def compiled(
@@ -54,8 +56,17 @@ def compiled(
 ) -> tuple[Program, list[Diagnostic]]:
     """The optimised Core of a program and its warnings, from the cache when it is there. Raises
     CharlError with the errors of a program that does not compile: those are not kept."""
-    settings = () if passes is None else (tuple(passes),)
-    return _kept(source, arguments, settings, passes, clock, lambda program: program)
+    start = time.perf_counter()
+    file = kept_file(source, arguments, () if passes is None else (tuple(passes),))
+    kept = file.read() if file is not None else None
+    if kept is not None:
+        found: Program = unpickled(kept.core)
+        clock("cache", time.perf_counter() - start)
+        return found, kept.told()
+    program, warnings, looked_at = compile_all(source, arguments, passes, clock)
+    if file is not None:
+        file.write(looked_at, None, warnings, program, clock)
+    return program, warnings
 
 
 def compiled_natively(
@@ -68,46 +79,102 @@ def compiled_natively(
     clock: driver.Clock = lambda stage, seconds: None,
 ) -> tuple[Image, list[Diagnostic]]:
     """The machine code of a program, likewise: what is kept needs neither compiler nor LLVM."""
+    start = time.perf_counter()
     from charl.runtime.code_cache import target
-
-    def make(program: Program) -> Image:
-        from charl.runtime.compile import compile_image  # only for what is not kept
-
-        exported = (program.entry,)
-        return compile_image(program, exported, level=level, measures=measures, clock=clock)
+    from charl.runtime.image import Image
 
     settings = "native", level, measures, None if passes is None else tuple(passes), target()
-    return _kept(source, arguments, settings, passes, clock, make)
-
-
-def _kept(
-    source: Source,
-    arguments: Sequence[str],
-    settings: tuple[object, ...],
-    passes: Sequence[str] | None,
-    clock: driver.Clock,
-    make: Callable[[Program], Made],
-) -> tuple[Made, list[Diagnostic]]:
-    """What `make` makes of a program with these settings, and the program's warnings."""
-    start = time.perf_counter()
-    # CHARL_VERIFY asks for every pass to be run and verified.
-    keeping = keeps() and not os.environ.get("CHARL_VERIFY")
-    path = place(source, arguments, settings) if keeping else None
-    made_from = (source.text, charl_itself(), settings) if path is not None else None
-    found = read(path, made_from) if path is not None else None
-    if found is not None:
+    file = kept_file(source, arguments, settings)
+    kept = file.read() if file is not None else None
+    if kept is not None:
+        code, entry, entries, asked = kept.ready
+        found = Image(code, entry, entries, asked, partial(unpickled, kept.core), measures)
         clock("cache", time.perf_counter() - start)
-        kept: tuple[Made, list[Diagnostic]] = found
-        return kept
+        return found, kept.told()
+    program, warnings, looked_at = compile_all(source, arguments, passes, clock)
+    from charl.runtime.compile import compile_image  # only for what is not kept
+
+    exported = (program.entry,)
+    image = compile_image(program, exported, level=level, measures=measures, clock=clock)
+    if file is not None:
+        ready = image.code, image.entry, image.entries, image.asked
+        file.write(looked_at, ready, warnings, image.origin(), clock)
+    return image, warnings
+
+
+def compile_all(
+    source: Source, arguments: Sequence[str], passes: Sequence[str] | None, clock: driver.Clock
+) -> tuple[Program, list[Diagnostic], Mapping[str, Stamp]]:
+    """A program's Core, its warnings, and the paths that it was made from."""
     checked = driver.check(source, arguments=arguments, clock=clock)
     warnings = list(checked.warnings)
     program = driver.compile_chunk(checked.main, warn=warnings.append, clock=clock, passes=passes)
-    made = make(program)
-    if path is not None:
+    return program, warnings, checked.looked_at
+
+
+# --- Files ---------------------------------------------------------------------------------------
+
+
+@record
+class Kept:
+    """What a file holds: `ready` can be used at once, the others are pickles."""
+
+    ready: Any
+    warnings: bytes
+    core: bytes
+
+    def told(self) -> list[Diagnostic]:
+        return unpickled(self.warnings) if self.warnings else []
+
+
+@record
+class File:
+    """The place of a program in the cache, and what it must have been made from to be of use."""
+
+    path: str
+    made_from: tuple[object, ...]
+
+    def read(self) -> Kept | None:
+        """What is kept here; None when there is nothing, or what it was made from has changed."""
+        content = shelf.take(self.path)
+        if content is None:
+            return None
+        try:
+            made_from, looked_at, *kept = marshal.loads(content)
+        except (EOFError, TypeError, ValueError):  # of another version of Charl
+            return None
+        if made_from != self.made_from or any(stamp(p) != then for p, then in looked_at.items()):
+            return None
+        shelf.touch(self.path)
+        return Kept(*kept)
+
+    def write(
+        self,
+        looked_at: Mapping[str, Stamp],
+        ready: object,
+        warnings: list[Diagnostic],
+        core: object,
+        clock: driver.Clock,
+    ) -> None:
         start = time.perf_counter()
-        write(path, made_from, checked.looked_at, (made, warnings))
+        try:
+            told = pickled(warnings) if warnings else b""
+            content: Any = self.made_from, dict(looked_at), ready, told, pickled(core)
+        except RecursionError:
+            return  # code nested by the thousand is not worth a way of its own
+        shelf.put(self.path, marshal.dumps(content), MOST)
         clock("keep", time.perf_counter() - start)
-    return made, warnings
+
+
+def kept_file(
+    source: Source, arguments: Sequence[str], settings: tuple[object, ...]
+) -> File | None:
+    """Where a program is kept that is compiled with these settings; None where none is kept."""
+    # CHARL_VERIFY asks for every pass to be run and verified.
+    if not keeps() or os.environ.get("CHARL_VERIFY"):
+        return None
+    path = place(source, arguments, settings)
+    return File(path, (source.text, charl_itself(), settings))
 
 
 def place(source: Source, arguments: Sequence[str], settings: tuple[object, ...] = ()) -> str:
@@ -122,9 +189,7 @@ def place(source: Source, arguments: Sequence[str], settings: tuple[object, ...]
 
 def charl_itself() -> tuple[object, ...]:
     """What tells one state of the compiler from another."""
-    import numpy as np
-
-    return __version__, sys.version, np.__version__, *own_files(PACKAGE)
+    return __version__, sys.version, installed("numpy", "version.py"), *own_files(PACKAGE)
 
 
 def own_files(folder: str) -> Iterator[tuple[str, int, int]]:
@@ -137,35 +202,12 @@ def own_files(folder: str) -> Iterator[tuple[str, int, int]]:
             yield from own_files(entry.path)
 
 
-def read(path: str, made_from: object) -> Any:
-    """What is kept at `path`; None when there is none, or what it was made from has changed."""
-    content = shelf.take(path)
-    if content is None:
-        return None
-    stream = io.BytesIO(content)
-    kept_from, looked_at = Unpickler(stream).load()
-    if kept_from != made_from or any(stamp(p) != then for p, then in looked_at.items()):
-        return None
-    found = reader(stream).load()
-    shelf.touch(path)
-    return found
-
-
-def write(path: str, made_from: object, looked_at: Mapping[str, Stamp], made: object) -> None:
-    """Keeps what was made of a program."""
-    stream = io.BytesIO()
-    Pickler(stream, HIGHEST_PROTOCOL).dump((made_from, looked_at))
-    try:
-        writer(stream).dump(made)
-    except RecursionError:
-        return  # code nested by the thousand is not worth a way of its own
-    shelf.put(path, stream.getvalue(), MOST)
-
-
 # --- Pickling Core -------------------------------------------------------------------------------
 
 
-def writer(stream: io.BytesIO) -> Pickler:
+def pickled(value: object) -> bytes:
+    from pickle import HIGHEST_PROTOCOL, Pickler
+
     from charl.core.op import Op
     from charl.types.dtypes import DType
 
@@ -178,10 +220,14 @@ def writer(stream: io.BytesIO) -> Pickler:
                     return "dtype", value.name
             return None
 
-    return Writer(stream, HIGHEST_PROTOCOL)
+    stream = io.BytesIO()
+    Writer(stream, HIGHEST_PROTOCOL).dump(value)
+    return stream.getvalue()
 
 
-def reader(stream: io.BytesIO) -> Unpickler:
+def unpickled(content: bytes) -> Any:
+    from pickle import Unpickler
+
     import charl.ops  # noqa: F401  fills the registry of primitives
     from charl.core.op import REGISTRY
     from charl.types.dtypes import BY_NAME
@@ -196,4 +242,4 @@ def reader(stream: io.BytesIO) -> Unpickler:
             table, name = known
             return tables[table](name)
 
-    return Reader(stream)
+    return Reader(io.BytesIO(content)).load()

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
-from importlib.util import find_spec
 
 from charl import __version__, shelf
 from charl.folders import cache_folder, keeps
-from charl.stamps import Stamp, stamp
+from charl.stamps import Stamp, installed, stamp
 
 MOST = 500
 # What Linux says of a CPU that does not change while it runs.
@@ -59,10 +58,7 @@ def settings() -> str:
 
 def llvm() -> tuple[str, Stamp] | None:
     """What tells one LLVM from another; None where there is none."""
-    spec = find_spec("llvmlite")
-    if spec is None or spec.origin is None:
-        return None
-    return spec.origin, stamp(os.path.join(os.path.dirname(spec.origin), "_version.py"))
+    return installed("llvmlite", "_version.py")
 
 
 def cpu() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from charl.backend.llvm.kernels import can_write
 from charl.backend.llvm.module import Module
 from charl.core.ir import Program
 from charl.runtime.code_cache import machine_code
-from charl.runtime.image import Image
+from charl.runtime.image import Image, Origin
 from charl.transform.fuse import fuse
 
 # Measured on the examples: -O1 compiles a tenth faster, -O3 a tenth slower.
@@ -41,7 +41,9 @@ def compile_image(
     code = machine_code(text, level, keep=keep)
     clock("llvm", time.perf_counter() - start)
     entries = {name: entry_name(module, name) for name in exported}
-    return Image(program, code, entries, module.sites, asked_of_host(module, text), measures)
+    origin = Origin(program, module.sites)
+    asked = asked_of_host(module, text)
+    return Image(code, program.entry, entries, asked, lambda: origin, measures)
 
 
 def module_text(

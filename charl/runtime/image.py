@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from charl.core.ir import Program
 from charl.records import record
 
 if TYPE_CHECKING:
     from charl.backend.llvm.module import Site
+    from charl.core.ir import Program
+
+
+@record(eq=False)
+class Origin:
+    """What machine code was made from; `sites` are the places that it knows by number."""
+
+    program: Program
+    sites: list[Site]
 
 
 @record(eq=False)
 class Image:
     """`code` is an object file. `entries` are the symbols of the functions that may be called by
-    name, `sites` the places that native code knows by number; `asked` are the ops left to the
-    interpreter, and in how many places; with `measures` the code counts where its time goes."""
+    name, and `entry` is the one that begins the program. `asked` are the ops left to the
+    interpreter, and in how many places; with `measures` the code counts where its time goes. `origin` is asked for only where it is needed, since it
+    takes longer to read than the rest to run."""
 
-    program: Program
     code: bytes
+    entry: str
     entries: dict[str, str]
-    sites: list[Site]
     asked: dict[str, int]
+    origin: Callable[[], Origin]
     measures: bool = False

@@ -13,6 +13,7 @@ HOST = CFUNCTYPE(c_int32, c_int64, c_int32, c_void_p)
 ENTRY = CFUNCTYPE(c_int32, c_void_p)
 BODY = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64)
 LOADER = CFUNCTYPE(None)
+SEND = CFUNCTYPE(c_int32)
 
 # What compiled code may name: every function and variable of the library that begins with charl_.
 FUNCTIONS: dict[str, tuple[object, list[object]]] = {
@@ -30,6 +31,7 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "charl_threads": (c_int64, []),
     "charl_ticks": (c_int64, []),
     "charl_blas_loader": (None, [LOADER]),
+    "charl_output_to": (None, [SEND]),
     "charl_use_blas": (None, [c_void_p] * 4),
 }
 
@@ -74,3 +76,17 @@ def address(name: str) -> int | None:
     except AttributeError:
         return None
     return ctypes.cast(symbol, c_void_p).value
+
+
+def variable_of(name: str) -> c_int64:
+    return c_int64.in_dll(library(), name)
+
+
+def variable(name: str) -> int:
+    """An integer of the library."""
+    return variable_of(name).value
+
+
+def interrupted() -> c_int32:
+    """The flag that stops the program."""
+    return c_int32.in_dll(library(), "charl_interrupted")

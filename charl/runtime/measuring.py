@@ -15,8 +15,8 @@ class Counters:
     """The counters of an image's sites, and the clock that they are read by."""
 
     def __init__(self, image: Image) -> None:
-        self.image = image
-        self.words = (ctypes.c_int64 * (WORDS * max(1, len(image.sites))))()
+        self.asked, self.sites = image.asked, image.origin().sites
+        self.words = (ctypes.c_int64 * (WORDS * max(1, len(self.sites))))()
         self.start()
 
     def start(self) -> None:
@@ -27,10 +27,10 @@ class Counters:
         seconds = time.perf_counter() - self.time
         tick = seconds / max(library().charl_ticks() - self.ticks, 1)
         found = []
-        for number, site in enumerate(self.image.sites):
+        for number, site in enumerate(self.sites):
             ticks, calls, moved, work = self.words[WORDS * number : WORDS * (number + 1)]
             if calls and site.statement is not None:
-                hosted = site.statement.op.name in self.image.asked
+                hosted = site.statement.op.name in self.asked
                 found.append(
                     Measured(
                         site.function, site.statement, ticks * tick, calls, moved, work, hosted

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from charl.core.ir import Program
-from charl.core.measured import Profile
 from charl.runtime.image import Image
 from charl.runtime.machine import NativeMachine
+
+if TYPE_CHECKING:
+    from charl.core.ir import Program
+    from charl.core.measured import Profile
 
 
 def run_program(
@@ -26,9 +28,8 @@ def run_program(
 
     Raises CharlError for what goes wrong in the program, KeyboardInterrupt for Ctrl-C.
     """
-    entry = program.program.entry if isinstance(program, Image) else program.entry
     start = time.perf_counter()
-    machine = NativeMachine(program, (entry,))
+    machine = NativeMachine(program, () if isinstance(program, Image) else (program.entry,))
     clock("load", time.perf_counter() - start)
     start = time.perf_counter()
     counters = machine.counters
@@ -36,7 +37,7 @@ def run_program(
         counters.start()
     try:
         with redirect_stdout(output):
-            machine.call(entry, ())
+            machine.run()
     finally:
         if counters is not None:
             observe(counters.profile())

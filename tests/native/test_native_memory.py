@@ -23,7 +23,7 @@ def compiled(text: str) -> NativeMachine:
 
 def run(native: NativeMachine) -> str:
     with contextlib.redirect_stdout(io.StringIO()) as output:
-        native.call(native.program.entry, ())
+        native.run()
     return output.getvalue()
 
 

@@ -187,14 +187,20 @@ int64_t charl_output_count;
 /* Whether every print is sent on at once, since somebody watches. */
 int64_t charl_output_now;
 
-/* 0 when the host has to print it. */
+static int32_t (*send)(void);
+
+/* `to` sends on what the buffer holds, and empties it; 0 when that failed. */
+void charl_output_to(int32_t (*to)(void)) { send = to; }
+
+/* 0 when the host has to print it, or to tell why nothing can be printed. */
 int32_t charl_print(const String *text, const String *end) {
-    if (charl_output_now || text->bytes + end->bytes > OUTPUT_BYTES - charl_output_count) {
+    int64_t bytes = text->bytes + end->bytes;
+    if (bytes > OUTPUT_BYTES || (bytes > OUTPUT_BYTES - charl_output_count && !send())) {
         return 0;
     }
     char *to = charl_output + charl_output_count;
     memcpy(to, text->text, (size_t)text->bytes);
     memcpy(to + text->bytes, end->text, (size_t)end->bytes);
-    charl_output_count += text->bytes + end->bytes;
-    return 1;
+    charl_output_count += bytes;
+    return charl_output_now ? send() : 1;
 }
