@@ -24,8 +24,9 @@ class Origin:
 class Image:
     """`code` is an object file. `entries` are the symbols of the functions that may be called by
     name, and `entry` is the one that begins the program. `asked` are the ops left to the
-    interpreter, and in how many places; with `measures` the code counts where its time goes. `origin` is asked for only where it is needed, since it
-    takes longer to read than the rest to run."""
+    interpreter, and in how many places; with `measures` the code counts where its time goes.
+    `origin` is asked for only where it is needed, since it takes longer to read than the rest to
+    run."""
 
     code: bytes
     entry: str
