@@ -354,12 +354,31 @@ def _scatter_add_along_gradient(
     return dy, None, b("take_along", dy, indices, axis=axis)
 
 
+def writes_once(s: Statement) -> bool:
+    """Whether a `scatter_add_along` adds one update along its axis, so that an element of the
+    result is told by one comparison."""
+    x, indices, _ = s.operands
+    axis: int = s.attributes.get("axis", 0) % x.rank
+    return indices.shape[axis] == 1
+
+
+def _scatter_add_along_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    """Where `writes_once`."""
+    x, indices, updates = s.operands
+    axis = s.attributes.get("axis", 0) % x.rank
+    at = (*index[:axis], k.constant(0, dtypes.INT64), *index[axis + 1 :])
+    place = in_bounds(k, k.element(indices, at), k.size(x, axis))
+    old, update = k.element(x, index), k.element(updates, at)
+    return k("select", k("eq", index[axis], place), k("add", old, update), old)
+
+
 def _scatter_along_samples() -> Sequence[Sample]:
     x = draw(4, 3)
     return (
         sample(x, whole(2, 3, low=-4, high=4), draw(2, 3), axis=0),
         sample(transposed(x), whole(4, 5, low=-3, high=3), draw(4, 5), axis=-1),
         sample(x, whole(4, 0), draw(4, 0), axis=1),
+        sample(x, whole(4, 1, low=-3, high=3), draw(4, 1), axis=1),
         edge(whole(4, dtype="int8"), whole(9, low=0, high=4), whole(9, dtype="int8"), axis=0),
     )
 
@@ -374,4 +393,5 @@ plain(
     samples=_scatter_along_samples,
     in_place=_scatter_add_along_in_place,
     warns=True,
+    element=_scatter_add_along_element,
 )

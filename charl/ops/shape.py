@@ -106,11 +106,33 @@ def _reshape_gradient(b: Builder, dy: Value, x: Value, *rest: Value) -> Cotangen
     return b("reshape", dy, *b.sizes(x)), *(None for _ in rest[1:])
 
 
+def unit_axes_apart(old: Sequence[Dim], new: Sequence[Dim]) -> tuple[int | None, ...] | None:
+    """Of shapes that differ in axes of size 1 alone, the new axis that each old one has become,
+    None for those of size 1; else None."""
+    places = [i for i, n in enumerate(new) if n != 1]
+    kept = [n for n in old if n != 1]
+    if kept != [new[i] for i in places]:
+        return None
+    following = iter(places)
+    return tuple(None if n == 1 else next(following) for n in old)
+
+
+def _reshape_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
+    """Where `unit_axes_apart`."""
+    x, (result,) = s.operands[0], s.results
+    places = unit_axes_apart(x.shape, result.shape)
+    assert places is not None
+    zero = k.constant(0, dtypes.INT64)
+    return k.element(x, [zero if i is None else index[i] for i in places])
+
+
 def _reshape_samples() -> Sequence[Sample]:
     x = draw(3, 4)
     return (
         sample(x, 2, 6),
         sample(x, 12),
+        sample(x, 1, 3, 4, 1),
+        sample(draw(1, 3, 1), 3),
         sample(transposed(x), 4, 3),
         sample(sliced(x), 2, 2, 3),
         sample(x[:1, :1]),
@@ -131,6 +153,8 @@ plain(
     gradient=_reshape_gradient,
     samples=_reshape_samples,
     specialise=typed_scalars(_reshape),
+    element=_reshape_element,
+    cost=0,
 )
 
 # --- transpose -----------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ that repeats no work worth mentioning:
 - what also others need, after the group, is stored too, when the place is the element's own index;
 - a group is computed where its root stands, so whatever needs a member must stand after the root.
 
-Broadcasts, transposes and the like cost nothing and are repeated in every group that asks. What a
-statement only passes on (`copy`, `stop_gradient`) is replaced by it.
+Broadcasts, transposes and the like cost nothing and are repeated in every group that asks, and so
+is cheap arithmetic that reads one tensor: to store its result would cost more. What a statement
+only passes on (`copy`, `stop_gradient`) is replaced by it.
 """
 
 from __future__ import annotations
@@ -23,16 +24,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from charl.core.clone import free_values
 from charl.core.control import FUSED
 from charl.core.ir import Block, Function, Program, Statement, Value
+from charl.core.op import Effect
 from charl.ops.contract import PRODUCTS
+from charl.ops.gather import writes_once
 from charl.ops.reduce import REDUCTIONS, keeps_last_axis, reduced_axes
+from charl.ops.shape import unit_axes_apart
 from charl.records import field, record
 from charl.types import dims
 from charl.types.dims import Dim, Polynomial, Symbol
 from charl.types.types import Tensor
 
 PASSED_ON = {"copy", "stop_gradient"}
-VIEWS = {"broadcast", "transpose", "slice", "flip", "iota", "index"}
+VIEWS = {"broadcast", "transpose", "reshape", "slice", "flip", "iota", "index"}
 EXPENSIVE = 4  # the cost of an element that is not to be computed twice
+REPEATABLE = 1  # the cost of an element that may be
 MOST_PARTS = 4  # of a join
 MOST_MEMBERS = 120
 
@@ -91,7 +96,7 @@ class _Fuser:
         known = known | {s for v in block.parameters for s in told(v)}
         statements: list[Statement] = []
         able: list[bool] = []
-        for statement in block.statements:
+        for statement in sunk(block.statements):
             if statement.op.name in PASSED_ON and statement.operands[0].rank:
                 self.passed[statement.results[0]] = self.value(statement.operands[0])
                 continue
@@ -112,6 +117,37 @@ class _Fuser:
         results = tuple(self.value(v) for v in block.results)
         groups = _Grouping(statements, able, results).groups()
         return Block(block.parameters, assembled(statements, groups), results)
+
+
+def sunk(statements: Sequence[Statement]) -> list[Statement]:
+    """Scalars are computed where they are first needed and no sooner: the loss, which is printed or
+    added up last, then does not stand between the forward and the backward pass."""
+    found: list[Statement] = []
+    waiting: dict[Value, Statement] = {}
+
+    def give(statement: Statement) -> None:
+        for value in used(statement):
+            if value in waiting:
+                give(waiting.pop(value))
+        found.append(statement)
+
+    for statement in statements:
+        if sinks(statement):
+            waiting[statement.results[0]] = statement
+        else:
+            give(statement)
+    for value in list(waiting):
+        if value in waiting:
+            give(waiting.pop(value))
+    return found
+
+
+def sinks(statement: Statement) -> bool:
+    return (
+        (statement.op.elementwise or statement.op.name in REDUCTIONS)
+        and statement.op.effect is Effect.PURE
+        and all(isinstance(v.type, Tensor) and not v.rank for v in statement.results)
+    )
 
 
 def told(value: Value) -> Iterable[Symbol]:
@@ -138,10 +174,26 @@ def is_able(statement: Statement, known: set[Symbol]) -> bool:
         able = statement.op.element is not None and statement.results[0].rank > 0
     if name in ("stack", "concat") and len(statement.operands) > MOST_PARTS:
         return False
-    if name == "broadcast" and not stretches_safely(statement):
+    if not is_plain(statement):
         return False
     values = (*statement.operands, *statement.results)
     return able and all(is_known(d, known) for v in values for d in v.shape)
+
+
+def is_plain(statement: Statement) -> bool:
+    """Whether nothing in the statement's sizes keeps it from being written by elements."""
+    match statement.op.name:
+        case "broadcast":
+            return stretches_safely(statement)
+        case "reshape":
+            return unit_axes(statement) is not None
+        case "scatter_add_along":
+            return writes_once(statement)
+    return True
+
+
+def unit_axes(reshape: Statement) -> tuple[int | None, ...] | None:
+    return unit_axes_apart(reshape.operands[0].shape, reshape.results[0].shape)
 
 
 def is_known(dim: Dim, known: set[Symbol]) -> bool:
@@ -167,6 +219,7 @@ class _Grouping:
         self, statements: Sequence[Statement], able: Sequence[bool], results: Sequence[Value]
     ) -> None:
         self.statements, self.able = statements, able
+        self.views = {s.results[0] for s in statements if s.op.name in VIEWS}
         self.end = len(statements)
         self.users: dict[Value, list[int]] = {}
         self.readers: dict[Value, set[str]] = {}  # the ops that read a value, also in blocks
@@ -210,7 +263,7 @@ class _Grouping:
         others = [u for u in users if u not in inside]
         if not groups:
             return False
-        if statement.op.name in VIEWS and not others:
+        if not others and (statement.op.name in VIEWS or self.is_repeatable(statement)):
             for group in groups:
                 self.enter(position, statement, group)
             return True
@@ -231,6 +284,13 @@ class _Grouping:
         if stored:
             group.stored.append(position)
         return True
+
+    def is_repeatable(self, statement: Statement) -> bool:
+        """Whether several groups had better compute it each than read it from memory: it is cheap
+        and reads at most one tensor of its size."""
+        if not statement.op.elementwise or statement.op.cost > REPEATABLE:
+            return False
+        return sum(v.rank > 0 and v not in self.views for v in statement.operands) <= 1
 
     def enter(self, position: int, statement: Statement, group: Group) -> None:
         group.places[position] = self.places(position, statement, group)
@@ -320,6 +380,18 @@ def asked(member: Statement, operand: int, place: Place, position: int) -> Place
             found = tuple(index[order.index(axis)] for axis in range(n))
         case "index" if operand == 0:
             found = (*(None,) * (n - len(index)), *index)
+        case "reshape" if operand == 0:
+            found = tuple(ONE if a is None else index[a] for a in unit_axes(member) or ())
+        case "gather":
+            axis = attributes.get("axis", 0) % member.operands[0].rank
+            after = axis + member.operands[1].rank
+            found = (*index[:axis], None, *index[after:]) if operand == 0 else index[axis:after]
+        case "take_along":
+            axis = attributes.get("axis", 0) % n
+            found = (*index[:axis], None, *index[axis + 1 :]) if operand == 0 else index
+        case "scatter_add_along":
+            axis = attributes.get("axis", 0) % n
+            found = index if operand == 0 else (*index[:axis], ONE, *index[axis + 1 :])
         case "one_hot":
             found = index[:-1]
         case "stack":

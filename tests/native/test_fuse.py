@@ -37,6 +37,13 @@ X = "let x = random_normal([64, 100])\n"
         (X + "print(x - mean(x, axis: 0))", 3),
         (X + "let w = random_normal([100])\nprint(x * exp(w))", 2),
         (X + "let w = random_normal([100])\nprint(x * (w + 1))", 1),
+        # A loss with its gradient, but for its own sum.
+        (
+            "from loss import cross_entropy\nlet labels = random_int(0, 100, [64])\n"
+            + X
+            + "print(value_and_grad(|x: float32[64, 100]| cross_entropy(x, labels))(x))",
+            2,
+        ),
         # A product lies between; transposed operands are read as they lie.
         (X + "print(relu(transpose(x) @ x + 1))", 1),
         # Both are needed, and stored by one kernel.
