@@ -281,9 +281,11 @@ def _broadcast_gradient(
     stretched = {p for p, dim in zip(places, old) if dim == 1 and full[p] != 1}
     if not new and not stretched:
         return (dy, *(None for _ in sizes))
-    dx = b("reduce_sum", dy, axis=(*new, *sorted(stretched)), keep_dims=False)
+    dx = dy
     if stretched:
-        dx = b("reshape", dx, *b.sizes(x))
+        dx = b("reduce_sum", dx, axis=tuple(sorted(stretched)), keep_dims=True)
+    if new:
+        dx = b("reduce_sum", dx, axis=new, keep_dims=False)
     return (dx, *(None for _ in sizes))
 
 
