@@ -19,6 +19,7 @@ is given them; `rule` only re-derives what can be derived without the program.
     %r... = fused %x... { yield %r'... }                tensor statements that become one kernel
     %e    = load %x, %i...                         an element, in bounds (kernels)
             store %x, %e, %i...                    writes an element (kernels)
+    %r    = scratch {type}                         a tensor that nobody has written yet (kernels)
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from charl.types.dims import Dim, Unknown
 from charl.types.types import INT, Tensor, Type, Typed
 
 
-def _constant_rule(
+def _told(
     ctx: RuleContext, operands: Sequence[Typed], attributes: Mapping[str, Any]
 ) -> tuple[Type, ...]:
     return (attributes["type"],)
@@ -79,9 +80,9 @@ def _control(name: str, doc: str, rule: Any = _derived, effect: Effect = Effect.
 
 
 CONSTANT = declare(
-    Op("constant", "A value known at compile time.", (), _constant_rule, None, dim=_constant_dim)
+    Op("constant", "A value known at compile time.", (), _told, None, dim=_constant_dim)
 )
-UNDEFINED = _control("undefined", "A placeholder that nobody reads.", _constant_rule)
+UNDEFINED = _control("undefined", "A placeholder that nobody reads.", _told)
 IF = _control("if", "One of two blocks, by a condition.")
 FOR = _control("for", "A counted loop with carried values.")
 # A `while`, like a recursion, may never end: it stays even when nobody needs its results.
@@ -105,4 +106,5 @@ def _load_rule(
 
 
 LOAD = _control("load", "An element of a tensor, in bounds.", _load_rule)
+SCRATCH = _control("scratch", "Memory of a kernel's own.", _told)
 STORE = _control("store", "Writes an element of a kernel's result.", _none, Effect.EFFECT)

@@ -11,7 +11,7 @@ read in order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from charl.core.control import LOAD
 from charl.core.ir import Block, Function, Statement, Value
@@ -40,6 +40,15 @@ class Kernel:
 
 
 def build(name: str, fused: Statement) -> Kernel:
+    kernel, nest = construct(name, fused, ())
+    if nest.again:
+        _, nest = construct(name, fused, nest.again)
+        kernel, _ = construct(name, fused, nest.loaded)
+    return kernel
+
+
+def construct(name: str, fused: Statement, kept: Collection[Value]) -> tuple[Kernel, Nest]:
+    """The kernel, with the rows of these values kept, and how it went."""
     (block,) = fused.blocks
     definitions = {s.results[0]: s for s in block.statements}
     inputs = inputs_of(block)
@@ -49,7 +58,7 @@ def build(name: str, fused: Statement) -> Kernel:
     given = {v: parameter(v, flat) for v in inputs}
     made = {v: parameter(v, flat) for v in block.results}
     body = Block((low, high, *given.values(), *made.values()))
-    nest = Nest(body, given, definitions, tuple(made.values()))
+    nest = Nest(body, given, definitions, tuple(made.values()), kept)
     cost = sum(s.op.cost for s in block.statements)
     if flat:
         size: Dim = 1
@@ -60,8 +69,7 @@ def build(name: str, fused: Statement) -> Kernel:
     if is_column_fold(last):
         assert len(block.results) == 1
         column_fold(nest, last, made[block.results[0]], low, high)
-        kept = [a for a in range(last.operands[0].rank) if a not in reduced_axes(last)]
-        outermost = None if kept[0] != 0 else last.operands[0].shape[0]
+        outermost = None if 0 in reduced_axes(last) else last.operands[0].shape[0]
         inner = product(last.operands[0].shape[1:])
     else:
         store_all(nest, shape, [(v, made[v]) for v in block.results], low, high)
@@ -71,7 +79,7 @@ def build(name: str, fused: Statement) -> Kernel:
             product(shape[1:]), max(extra, key=lambda d: d if isinstance(d, int) else 64, default=1)
         )
     function = Function(name, body)
-    return Kernel(function, tuple(inputs), outermost, inner, cost, flat)
+    return Kernel(function, tuple(inputs), outermost, inner, cost, flat), nest
 
 
 def inputs_of(block: Block) -> list[Value]:

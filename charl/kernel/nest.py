@@ -8,15 +8,20 @@ is found once before the row's loop begins.
 
 `Level` is the body of an open loop; a reduction opens loops of its own inside the level of its
 result, and closes them before it answers.
+
+A row whose elements are dear, and are asked for in one loop after another, is kept: `softmax` needs
+`exp(x - m)` for the sum and again for the result. The first loop stores it to a scratch row, the
+others load it. What will be asked for again is only known at the end, so the kernel is then built
+once more (`Nest.again`, `kept`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from charl.core.builder import Builder
-from charl.core.control import CHECK, FOR, LOAD, STORE
+from charl.core.control import CHECK, FOR, LOAD, SCRATCH, STORE
 from charl.core.ir import Block, Statement, Value
 from charl.kernel.folds import FOLDS, Fold
 from charl.ops.reduce import reduced_axes
@@ -26,6 +31,18 @@ from charl.types.dtypes import INT64, DType
 from charl.types.types import INT, Tensor
 
 Key = tuple[Any, ...]
+
+DEAR = 8  # the cost of an element that is rather loaded than computed again
+LONGEST_ROW = 1 << 16  # bytes; rows lie on the stack
+
+
+@record(eq=False)
+class Row:
+    """Elements that a loop has gone through: where they are kept, if they are, and the body in
+    which the loop stands."""
+
+    scratch: Value | None
+    around: Level
 
 
 @record(frozen=False, eq=False)
@@ -39,7 +56,8 @@ class Level:
 class Nest:
     """The kernel under construction. `tensors` are its parameters by the program's values,
     `definitions` the statements that it computes by their result, `results` its parameters for
-    what it stores."""
+    what it stores, `kept` the values whose rows are kept. At the end `again` are those that were
+    computed again for want of it, and `loaded` those that were worth keeping."""
 
     def __init__(
         self,
@@ -47,9 +65,15 @@ class Nest:
         tensors: Mapping[Value, Value],
         definitions: Mapping[Value, Statement],
         results: Sequence[Value],
+        kept: Collection[Value] = (),
     ) -> None:
         self.levels = [Level(Builder(body))]
         self.depths: dict[Value, int] = {}
+        self.ends: dict[Value, Value] = {}
+        self.kept = kept
+        self.rows: dict[Key, Row] = {}
+        self.again: set[Value] = set()
+        self.loaded: set[Value] = set()
         self.tensors = tensors
         self.definitions = definitions
         self.results = results
@@ -82,7 +106,12 @@ class Nest:
         key = ("element", tensor, *index)
         found = self.known(key)
         if found is None:
-            found = self.compute(tensor, index)
+            is_row = self.is_row(tensor, index)
+            found = self.from_row(tensor, index) if is_row else None
+            if found is None:
+                found = self.compute(tensor, index)
+                if is_row:
+                    self.keep(tensor, index, found)
             self.levels[self.depth((found,))].made[key] = found
         return found
 
@@ -113,6 +142,39 @@ class Nest:
             return self.fold(statement, index)
         assert statement.op.element is not None, statement.op
         return statement.op.element(self, statement, index)
+
+    def is_row(self, tensor: Value, index: Sequence[Value]) -> bool:
+        """Whether a loop goes over a whole row of dear elements."""
+        if tensor not in self.definitions or self.definitions[tensor].op.cost < DEAR or not index:
+            return False
+        size, end = tensor.shape[-1], self.ends.get(index[-1])
+        return (
+            isinstance(size, int)
+            and 0 < size * tensor.dtype.bits // 8 <= LONGEST_ROW
+            and end is not None
+            and end.dim == size
+            and self.depth(index[:-1]) < self.depths[index[-1]]
+        )
+
+    def from_row(self, tensor: Value, index: Sequence[Value]) -> Value | None:
+        """The element, loaded from where an earlier loop has kept it."""
+        row = self.rows.get((tensor, *index[:-1]))
+        if row is None or row.around is not self.levels[self.depths[index[-1]] - 1]:
+            return None
+        if row.scratch is None:
+            self.again.add(tensor)
+            return None
+        self.loaded.add(tensor)
+        return self.emit(LOAD.name, [row.scratch, index[-1]], {})
+
+    def keep(self, tensor: Value, index: Sequence[Value], element: Value) -> None:
+        depth = self.depths[index[-1]]
+        scratch = None
+        if tensor in self.kept and self.depth((element,)) == depth:
+            row = Tensor(tensor.dtype, tensor.shape[-1:])
+            scratch = self.levels[0].builder(SCRATCH, type=row)
+            self.levels[depth].builder.emit(STORE, [scratch, element, index[-1]])
+        self.rows[tensor, *index[:-1]] = Row(scratch, self.levels[depth - 1])
 
     def size_of(self, tensor: Value, axis: int) -> Value:
         """The size of a tensor that is computed here, found among the parameters by its dim."""
@@ -190,6 +252,8 @@ class Nest:
         self.levels.append(Level(Builder(block)))
         for value in block.parameters:
             self.depths[value] = depth
+        if low.dim == 0:
+            self.ends[index] = high
         block.results = tuple(turn(index, carried))
         self.levels.pop()
         step = self.constant(1, INT64)

@@ -10,7 +10,7 @@ from charl.backend.llvm.kernels import can_write
 from charl.core.ir import Program, Statement
 from charl.core.parser import parse_program
 from charl.core.printer import print_program
-from charl.kernel.build import build
+from charl.kernel.build import Kernel, build
 from charl.kernel.folds import FOLDS
 from charl.ops.reduce import REDUCTIONS
 from charl.source import Source
@@ -21,6 +21,10 @@ def fused(text: str) -> list[Statement]:
     checked = driver.check(Source("case.ch", text))
     program = fuse(driver.compile_checked(checked), can_write)
     return [s for f in program.functions.values() for s in f.body.walk() if s.op.name == "fused"]
+
+
+def names(kernel: Kernel) -> list[str]:
+    return [s.op.name for s in kernel.function.body.walk()]
 
 
 X = "let x = random_normal([64, 100])\n"
@@ -75,6 +79,25 @@ def test_a_row_is_passed_once() -> None:
     loops = [s for s in row.statements if s.op.name == "for"]
     assert len(loops) == 3
     assert all(not inner.blocks for loop in loops for inner in loop.blocks[0].statements)
+
+
+def test_a_dear_row_is_kept() -> None:
+    """The elements of a row that cost much are computed once, in the first loop that needs them."""
+    (statement,) = fused(X + "print(softmax(x))\n")
+    assert names(build("kernel", statement)).count("exp") == 1
+    text = """
+let e = exp(x)
+let l = log(e + sum(e, axis: 1, keep_dims: true))
+print(l / sum(l, axis: 1, keep_dims: true))
+"""
+    (statement,) = fused(X + text)
+    ops = names(build("kernel", statement))
+    assert (ops.count("exp"), ops.count("log"), ops.count("scratch")) == (1, 1, 2)
+
+
+def test_gradients_of_rows_are_one_pass() -> None:
+    (statement,) = fused(X + "let (y, back) = vjp(softmax, x)\nprint(y, back(x + 1))\n")
+    assert names(build("kernel", statement)).count("exp") == 1
 
 
 def test_every_reduction_folds() -> None:

@@ -14,6 +14,7 @@ the loop do not look at each other's elements.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from math import prod
 
 from charl.backend.llvm.control import Carried
 from charl.backend.llvm.functions import (
@@ -33,6 +34,7 @@ from charl.backend.llvm.tensors import (
     store_element,
 )
 from charl.backend.llvm.text import memory_type, scalar_type
+from charl.core.control import SCRATCH, STORE
 from charl.core.ir import Block, Statement, Value
 from charl.kernel.build import Kernel, build
 from charl.kernel.overwriting import STOPPING, overwritable
@@ -208,6 +210,7 @@ class KernelWriter(FunctionWriter):
         self.sums = carried_sums(kernel.function.body)
         self.stop = ""
         self.access = ""
+        self.outputs = {s.operands[0] for s in kernel.function.body.walk() if s.op is STORE}
 
     def write(self) -> str:
         body = self.function.body
@@ -226,9 +229,10 @@ class KernelWriter(FunctionWriter):
         self.text.end("ret i32 0")
         self.text.place(self.stop)
         self.text.end("ret i32 1")
-        return (
-            f"define internal i32 {self.name}({', '.join(parameters)}) {{\n{self.text.body()}\n}}\n"
-        )
+        # Its rows on the stack are not to become the caller's, which may be recursive.
+        inline = " noinline" if any(s.op is SCRATCH for s in body.statements) else ""
+        header = f"define internal i32 {self.name}({', '.join(parameters)}){inline}"
+        return f"{header} {{\n{self.text.body()}\n}}\n"
 
     def registers(self, value: Value) -> int:
         return len(self.kinds(value, 0))
@@ -244,10 +248,6 @@ class KernelWriter(FunctionWriter):
             return ["ptr noalias"]
         first, *rest = register_types(value.type)
         return [f"{first} noalias", *rest]
-
-    @property
-    def outputs(self) -> set[Value]:
-        return {s.operands[0] for s in self.function.body.walk() if s.op.name == "store"}
 
     def fail_if(self, condition: str) -> None:
         # What stops here and is not known there would find its operands overwritten.
@@ -361,6 +361,16 @@ def writes_over(body: Block, shared: Collection[Value]) -> bool:
     )
 
 
+def _scratch(w: FunctionWriter, s: Statement) -> None:
+    """On the stack: a row, of a size that is known."""
+    (result,) = s.results
+    assert isinstance(result.type, Tensor)
+    sizes = [str(n) for n in result.type.shape]
+    count = prod(int(n) for n in sizes)
+    place = w.text.alloca(memory_type(dtype_of(result.type)), count)
+    w.bind(result, Held(place, tuple(sizes)))
+
+
 def _check(w: FunctionWriter, s: Statement) -> None:
     w.fail_if(w.text.let(f"xor i1 {w.of(s.operands[0])}, true"))
 
@@ -377,6 +387,7 @@ def _dim(w: FunctionWriter, s: Statement) -> None:
 STATEMENTS: dict[str, Callable[[KernelWriter, Statement], None]] = {
     "load": _load,
     "store": _store,
+    "scratch": _scratch,
     "for": _for,
     "check": _check,
     "constant": _constant,

@@ -20,7 +20,7 @@ int64_t *charl_trace_sites;
 static int64_t trace_room;
 
 /* Enough for the deepest of what is called without a look at the limit. */
-static const int64_t MARGIN = 1 << 16;
+static const int64_t MARGIN = 1 << 18;
 
 /* A limit that every stack is beyond. */
 static char *const NO_STACK = (char *)UINTPTR_MAX;
