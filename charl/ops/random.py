@@ -176,12 +176,13 @@ def normal(u: Array) -> Array:
     return result
 
 
-_UNIFORM = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
+# Binary digits of an even number, by its dtype.
+DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 
 
 def uniform(u: Array, dtype: DType) -> Array:
     """Words as multiples of 2^-k in [0, 1), k the digits of the dtype."""
-    digits = _UNIFORM[dtype.name]
+    digits = DIGITS[dtype.name]
     whole = (u >> np.uint64(64 - digits)).astype(np.float64)
     return (whole * 2.0**-digits).astype(dtype.numpy)  # exact
 

@@ -12,6 +12,7 @@ import ctypes
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from charl.draws import STATE
 from charl.runtime.engine import Engine
 from charl.runtime.image import Image
 from charl.runtime.library import HOST, interrupted, library
@@ -78,7 +79,10 @@ class NativeMachine:
 
     def _execute(self, name: str, slots: Any) -> None:
         begin()
+        draws = (ctypes.c_uint64 * 2).in_dll(library(), "charl_random")
+        draws[:] = [STATE.seed, STATE.draws]
         status = self._run(self.engine.address(self.image.entries[name]), slots)
+        STATE.seed, STATE.draws = draws
         flush()
         if status != OK:
             raised, self.raised = self.raised, None

@@ -11,22 +11,16 @@ from collections.abc import Iterable, Sequence
 
 from charl.backend.llvm.functions import FunctionWriter, writer
 from charl.backend.llvm.layout import dtype_of, rank
-from charl.backend.llvm.loops import counted
-from charl.backend.llvm.products import KINDS, convert, put_words, scratch
-from charl.backend.llvm.scalars import cast, narrow
-from charl.backend.llvm.strided import Operand, times
+from charl.backend.llvm.products import KINDS, put_words
+from charl.backend.llvm.runtime_calls import RuntimeCall, wide
+from charl.backend.llvm.strided import times
 from charl.backend.llvm.tensors import (
-    allocate,
-    count,
-    element_place,
-    load_element,
     no_memory_if,
-    store_element,
 )
 from charl.core.ir import Statement, Value
 from charl.ops.windows import Geometry, geometry, per_axis
 from charl.records import record
-from charl.types.dtypes import FLOAT32, INT64, DType
+from charl.types.dtypes import DType
 
 HEAD_WORDS, AXIS_WORDS, SPATIAL = 9, 6, 3
 NOTHING = "null"
@@ -206,36 +200,22 @@ def _run(
     (result,) = s.results
     given = next(v for v in operands if v is not None)
     dtype, result_dtype = dtype_of(given.type), dtype_of(result.type)
-    working = FLOAT32 if narrow(dtype) else dtype
-    rounds = narrow(dtype) and result_dtype != INT64
-    new = allocate(w, result.type, sizes)
-    temporary: list[str] = []
-    target = scratch(w, FLOAT32, sizes, temporary) if rounds else new.text
+    working = wide(dtype)
+    c = RuntimeCall(w)
     pointers = [NOTHING] * 4
     for place, value in enumerate(operands):
-        if value is None:
-            continue
-        operand = Operand(w.of(value), w.held[value].sizes)
-        if narrow(dtype):
-            operand = convert(w, operand, dtype, FLOAT32, temporary)
-        pointers[place] = operand.pointer
-    pointers[made] = target
+        if value is not None:
+            pointers[place] = c.read(value, reckons=True)
+    pointers[made] = c.write(result, sizes, reckons=True)
     words = _describe(w, p, pointers, working)
     if chunked:
         call = w.declare("charl_conv_chunks", "i64", ["ptr"])
         chunks = w.text.let(f"call i64 {call}(ptr {words})")
-        put_words(w, words, [scratch(w, working, [chunks, *sizes], temporary)], 3, "ptr")
+        put_words(w, words, [c.room(working, [chunks, *sizes])], 3, "ptr")
     call = w.declare(function, "i32", ["ptr"])
     status = w.text.let(f"call i32 {call}(ptr {words})")
     no_memory_if(w, w.text.let(f"icmp ne i32 {status}, 0"), result_dtype, sizes)
-    if rounds:
-        with counted(w.text, count(w, sizes)) as at:
-            value32 = load_element(w, FLOAT32, element_place(w, FLOAT32, target, at))
-            rounded = cast(w, value32, FLOAT32, result_dtype)
-            store_element(w, result_dtype, rounded, element_place(w, result_dtype, new.text, at))
-    for pointer in temporary:
-        w.release(pointer)
-    w.bind(result, new)
+    c.finish()
 
 
 def _describe(w: FunctionWriter, p: Windows, pointers: Sequence[str], dtype: DType) -> str:

@@ -16,6 +16,7 @@ from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
     lists,
     printing,
     products,
+    random_draws,
     scatter,
     strings,
     tensors,

@@ -28,6 +28,7 @@ from charl.backend.llvm.module import INDEPENDENT_ACCESS, INDEPENDENT_TURNS, Mod
 from charl.backend.llvm.scalars import has_form, scalar
 from charl.backend.llvm.tensors import (
     allocate,
+    demand_sizes,
     element_place,
     load_element,
     offset_of,
@@ -123,9 +124,7 @@ def new_result(w: FunctionWriter, value: Value) -> Held:
         return Held(w.text.alloca(memory_type(dtype_of(value.type))))
     assert isinstance(value.type, Tensor)
     sizes = [w.size(dim) for dim in value.type.shape]
-    for size in sizes:
-        if not size.isdecimal():
-            w.fail_if(w.text.let(f"icmp slt i64 {size}, 0"))
+    demand_sizes(w, sizes)
     return allocate(w, value.type, sizes)
 
 

@@ -40,6 +40,7 @@ class Site:
 PRELUDE = f"""
 @charl_stack_limit = external global ptr
 @charl_interrupted = external global i32
+@charl_random = external global [2 x i64]
 @charl.nothing = internal global [11 x i64] [i64 0, i64 0, i64 0, i64 0, i64 0, i64 0, \
 i64 {IMMORTAL}, i64 24, i64 0, i64 0, i64 0], align 64
 declare i32 @charl_host(i64, i32, ptr)

@@ -18,22 +18,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from charl.backend.llvm.functions import FunctionWriter, writer
-from charl.backend.llvm.layout import Held, dtype_of, rank
-from charl.backend.llvm.loops import counted
-from charl.backend.llvm.scalars import cast, narrow
+from charl.backend.llvm.layout import dtype_of, rank
+from charl.backend.llvm.runtime_calls import RuntimeCall, wide
 from charl.backend.llvm.small_products import is_small, write_small_product
 from charl.backend.llvm.strided import MatrixProduct, Operand, product_of, stride
 from charl.backend.llvm.tensors import (
-    allocate,
-    count,
-    element_place,
     item_bytes,
-    load_element,
-    store_element,
 )
 from charl.core.ir import Statement, Value
-from charl.types.dtypes import FLOAT32, DType
-from charl.types.types import Tensor, is_scalar
+from charl.types.dtypes import DType
+from charl.types.types import Tensor
 
 KINDS = ("float32", "float64", "int8", "int16", "int32", "int64")  # as in `native/product.h`
 MOST_OUTER = 6
@@ -69,24 +63,18 @@ def product(
     dtype = dtype_of(result.type)
     for i, j in (*zip(left_batch, right_batch), *zip(left_axes, right_axes)):
         demand_equal(w, x, i, y, j)
-    a, b = operand(w, x), operand(w, y)
+    call = RuntimeCall(w)
+    a, b = operand(call, x), operand(call, y)
     left = [i for i in range(rank(x.type)) if i not in {*left_batch, *left_axes}]
     right = [i for i in range(rank(y.type)) if i not in {*right_batch, *right_axes}]
     sizes = [a.sizes[i] for i in (*left_batch, *left)] + [b.sizes[i] for i in right]
-    new = allocate(w, result.type, sizes) if sizes else Held(w.text.alloca("i64"))
-    temporary: list[str] = []
-    working, target = dtype, new.text
-    if narrow(dtype):
-        # Multiplied in float32 and rounded once, at the end.
-        working = FLOAT32
-        a, b = (convert(w, v, dtype, FLOAT32, temporary) for v in (a, b))
-        target = scratch(w, FLOAT32, sizes, temporary)
-    c = Operand(target, tuple(sizes))
+    working = wide(dtype)
+    c = Operand(call.write(result, sizes, reckons=True), tuple(sizes))
     batch, summed = list(zip(left_batch, right_batch)), list(zip(left_axes, right_axes))
     p = product_of(w.text, a, b, c, batch, left, right, summed, MOST_OUTER)
     if p is None:
-        a = ordered(w, a, (*left_batch, *left, *left_axes), working, temporary)
-        b = ordered(w, b, (*right_batch, *right_axes, *right), working, temporary)
+        a = ordered(call, a, (*left_batch, *left, *left_axes), working)
+        b = ordered(call, b, (*right_batch, *right_axes, *right), working)
         n, m, k, o = len(batch), len(left), len(summed), len(right)
         batch, summed = [(i, i) for i in range(n)], [(n + m + i, n + i) for i in range(k)]
         columns = range(n + k, n + k + o)
@@ -96,14 +84,7 @@ def product(
         write_small_product(w, p, working)
     else:
         call_runtime(w, p, working)
-    if narrow(dtype):
-        with counted(w.text, count(w, sizes)) as at_element:
-            value = load_element(w, FLOAT32, element_place(w, FLOAT32, target, at_element))
-            rounded = cast(w, value, FLOAT32, dtype)
-            store_element(w, dtype, rounded, element_place(w, dtype, new.text, at_element))
-    for pointer in temporary:
-        w.release(pointer)
-    w.bind(result, new if sizes else Held(load_element(w, dtype, new.text)))
+    call.finish()
 
 
 def demand_equal(w: FunctionWriter, x: Value, i: int, y: Value, j: int) -> None:
@@ -117,48 +98,26 @@ def demand_equal(w: FunctionWriter, x: Value, i: int, y: Value, j: int) -> None:
 # --- Operands ------------------------------------------------------------------------------------
 
 
-def operand(w: FunctionWriter, value: Value) -> Operand:
+def operand(call: RuntimeCall, value: Value) -> Operand:
     """A value as a product sees it; a scalar is a tensor without axes."""
-    held = w.held[value]
-    if is_scalar(value.type):
-        place = w.text.alloca("i64")
-        store_element(w, dtype_of(value.type), held.text, place)
-        return Operand(place, ())
-    return Operand(held.text, held.sizes, w.views.get(value))
+    w = call.w
+    return Operand(call.read(value, reckons=True), w.held[value].sizes, w.views.get(value))
 
 
-def scratch(w: FunctionWriter, dtype: DType, sizes: Sequence[str], temporary: list[str]) -> str:
-    """Memory for a tensor, entered among what is to be released."""
-    sizes = sizes or ("1",)
-    pointer = allocate(w, Tensor(dtype, tuple(0 for _ in sizes)), sizes).text
-    temporary.append(pointer)
-    return pointer
-
-
-def convert(w: FunctionWriter, x: Operand, old: DType, new: DType, temporary: list[str]) -> Operand:
-    """The operand with another dtype, its elements in the same order."""
-    pointer = scratch(w, new, x.sizes, temporary)
-    with counted(w.text, count(w, x.sizes)) as at:
-        value = cast(w, load_element(w, old, element_place(w, old, x.pointer, at)), old, new)
-        store_element(w, new, value, element_place(w, new, pointer, at))
-    return Operand(pointer, x.sizes, x.order)
-
-
-def ordered(
-    w: FunctionWriter, x: Operand, order: Sequence[int], dtype: DType, temporary: list[str]
-) -> Operand:
+def ordered(call: RuntimeCall, x: Operand, order: Sequence[int], dtype: DType) -> Operand:
     """The operand copied so that its axes lie in this order."""
+    w = call.w
     sizes = tuple(x.sizes[i] for i in order)
-    pointer = scratch(w, dtype, sizes, temporary)
+    pointer = call.room(dtype, sizes)
     kept = [i for i in order if x.sizes[i] != "1"]
     words = w.text.alloca("i64", max(2 * len(kept), 1))
     put_words(w, words, [x.sizes[i] for i in kept])
     steps = [stride(w.text, x, x.place(i)) for i in kept]
     put_words(w, words, steps, len(kept))
-    call = w.declare("charl_gather_strided", "void", ["ptr", "ptr", "i64", "i64", "ptr"])
+    gather = w.declare("charl_gather_strided", "void", ["ptr", "ptr", "i64", "i64", "ptr"])
     width = item_bytes(dtype)
     w.text.put(
-        f"call void {call}(ptr {pointer}, ptr {x.pointer}, i64 {width}, i64 {len(kept)}, "
+        f"call void {gather}(ptr {pointer}, ptr {x.pointer}, i64 {width}, i64 {len(kept)}, "
         f"ptr {words})"
     )
     return Operand(pointer, sizes)

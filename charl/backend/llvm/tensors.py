@@ -45,6 +45,13 @@ def count(w: FunctionWriter, sizes: Sequence[str]) -> str:
     return product
 
 
+def demand_sizes(w: FunctionWriter, sizes: Sequence[str]) -> None:
+    """Stops the program where one of the sizes asked for is negative."""
+    for size in sizes:
+        if not size.isdecimal():
+            w.fail_if(w.text.let(f"icmp slt i64 {size}, 0"))
+
+
 def bytes_of(w: FunctionWriter, dtype: DType, sizes: Sequence[str]) -> str:
     return count(w, [*sizes, str(item_bytes(dtype))])
 
@@ -243,9 +250,7 @@ def _reshape(w: FunctionWriter, s: Statement) -> None:
     before = count(w, w.held[x].sizes)
     if before != (after := count(w, wanted)):
         w.fail_if(w.text.let(f"icmp ne i64 {before}, {after}"))
-    for size in wanted:
-        if not size.isdecimal():
-            w.fail_if(w.text.let(f"icmp slt i64 {size}, 0"))
+    demand_sizes(w, wanted)
     if not wanted:
         w.bind(result, Held(load_element(w, dtype_of(x.type), w.of(x))))
         return

@@ -6,18 +6,13 @@
  * multiplies them with a number of every filter. Windows must follow each other without gaps along
  * rows, and a row have a vector of outputs at least.
  */
+#include "machines.h"
 #include "windows.h"
 
 #include <string.h>
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("fp-contract=fast") /* multiply and add in one step where there is one */
-#endif
-/* The library is built for every machine of its kind; this is also built for those with AVX2. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define FOR_SEVERAL_MACHINES __attribute__((target_clones("arch=x86-64-v3", "default")))
-#else
-#define FOR_SEVERAL_MACHINES
 #endif
 
 enum { VECTOR = 32, BLOCKS = 2, FEW_FILTERS = 16 };
