@@ -52,18 +52,20 @@ def compiled(
     *,
     arguments: Sequence[str] = (),
     passes: Sequence[str] | None = None,
+    traps: bool = False,
     clock: driver.Clock = lambda stage, seconds: None,
 ) -> tuple[Program, list[Diagnostic]]:
     """The optimised Core of a program and its warnings, from the cache when it is there. Raises
     CharlError with the errors of a program that does not compile: those are not kept."""
     start = time.perf_counter()
-    file = kept_file(source, arguments, () if passes is None else (tuple(passes),))
+    settings = (*(["traps"] if traps else []), *([tuple(passes)] if passes is not None else []))
+    file = kept_file(source, arguments, settings)
     kept = file.read() if file is not None else None
     if kept is not None:
         found: Program = unpickled(kept.core)
         clock("cache", time.perf_counter() - start)
         return found, kept.told()
-    program, warnings, looked_at = compile_all(source, arguments, passes, clock)
+    program, warnings, looked_at = compile_all(source, arguments, passes, traps, clock)
     if file is not None:
         file.write(looked_at, None, warnings, program, clock)
     return program, warnings
@@ -74,6 +76,7 @@ def compiled_natively(
     *,
     arguments: Sequence[str] = (),
     passes: Sequence[str] | None = None,
+    traps: bool = False,
     level: int,
     measures: bool = False,
     clock: driver.Clock = lambda stage, seconds: None,
@@ -83,7 +86,8 @@ def compiled_natively(
     from charl.runtime.code_cache import target
     from charl.runtime.image import Image
 
-    settings = "native", level, measures, None if passes is None else tuple(passes), target()
+    chosen = None if passes is None else tuple(passes)
+    settings = "native", level, measures, traps, chosen, target()
     file = kept_file(source, arguments, settings)
     kept = file.read() if file is not None else None
     if kept is not None:
@@ -91,7 +95,7 @@ def compiled_natively(
         found = Image(code, entry, entries, asked, partial(unpickled, kept.core), measures)
         clock("cache", time.perf_counter() - start)
         return found, kept.told()
-    program, warnings, looked_at = compile_all(source, arguments, passes, clock)
+    program, warnings, looked_at = compile_all(source, arguments, passes, traps, clock)
     from charl.runtime.compile import compile_image  # only for what is not kept
 
     exported = (program.entry,)
@@ -103,12 +107,18 @@ def compiled_natively(
 
 
 def compile_all(
-    source: Source, arguments: Sequence[str], passes: Sequence[str] | None, clock: driver.Clock
+    source: Source,
+    arguments: Sequence[str],
+    passes: Sequence[str] | None,
+    traps: bool,
+    clock: driver.Clock,
 ) -> tuple[Program, list[Diagnostic], Mapping[str, Stamp]]:
     """A program's Core, its warnings, and the paths that it was made from."""
     checked = driver.check(source, arguments=arguments, clock=clock)
     warnings = list(checked.warnings)
-    program = driver.compile_chunk(checked.main, warn=warnings.append, clock=clock, passes=passes)
+    program = driver.compile_chunk(
+        checked.main, warn=warnings.append, clock=clock, passes=passes, traps=traps
+    )
     return program, warnings, checked.looked_at
 
 

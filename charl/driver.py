@@ -147,9 +147,11 @@ def compile_chunk(
     warn: Callable[[Diagnostic], None] = lambda warning: None,
     clock: Clock = lambda stage, seconds: None,
     passes: Sequence[str] | None = None,
+    traps: bool = False,
 ) -> Program:
     """The optimised Core of a checked piece of top-level code; `passes` are the names of those to
-    run in place of all. Raises CharlError (gradients)."""
+    run in place of all; with `traps` it stops at the first NaN or infinity. Raises CharlError
+    (gradients)."""
     start = time.perf_counter()
     from charl.lower.program import lower_chunk
     from charl.transform.pipeline import AFTER_GRADIENTS, optimise
@@ -159,7 +161,7 @@ def compile_chunk(
     start = time.perf_counter()
     by_name = {step.__name__: step for step in AFTER_GRADIENTS}
     chosen = AFTER_GRADIENTS if passes is None else [by_name[name] for name in passes]
-    program = optimise(program, warn, chosen)
+    program = optimise(program, warn, chosen, traps=traps)
     clock("passes", time.perf_counter() - start)
     return program
 

@@ -37,12 +37,13 @@ PROFILE = Option(
     "FILE",
     optional=True,
 )
+TRAP_NAN = Option("--trap-nan", "stop where the first NaN or infinity is born, and say from what")
 VERBOSE = Option("--verbose", "tell what native code asks the interpreter to do", short="-v")
 
 
 def run(invocation: Invocation) -> int:
     backend = backend_of(invocation)
-    passes = passes_of(invocation)
+    passes, traps = passes_of(invocation), invocation.has("--trap-nan")
     source = source_of(invocation)
     stages = Stages()
     made: tuple[Program | Image, list[Diagnostic]]
@@ -51,12 +52,15 @@ def run(invocation: Invocation) -> int:
             source,
             arguments=invocation.rest,
             passes=passes,
+            traps=traps,
             level=level_of(invocation),
             measures=invocation.has("--profile"),
             clock=stages.clock,
         )
     else:
-        made = compiled(source, arguments=invocation.rest, passes=passes, clock=stages.clock)
+        made = compiled(
+            source, arguments=invocation.rest, passes=passes, traps=traps, clock=stages.clock
+        )
     program, warnings = made
     report(warnings, json=invocation.has("--json"))
     if invocation.has("--verbose"):
@@ -119,6 +123,7 @@ COMMAND = Command(
         Option("--device", "where tensors live", "NAME", choices=("cpu",)),
         TIME,
         PROFILE,
+        TRAP_NAN,
         VERBOSE,
         JSON,
     ),

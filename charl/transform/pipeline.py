@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from charl.core.ir import Program
 from charl.diagnostics.diagnostic import Diagnostic
@@ -42,12 +43,19 @@ def optimise(
     program: Program,
     warn: Callable[[Diagnostic], None] = lambda warning: None,
     passes: Sequence[Pass] = AFTER_GRADIENTS,
+    *,
+    traps: bool = False,
 ) -> Program:
     """The program without gradients, made fast. Raises CharlError where autodiff reports errors;
-    CHARL_VERIFY=1 runs the verifier after every pass."""
+    CHARL_VERIFY=1 runs the verifier after every pass. With `traps` it stops at the first NaN or
+    infinity (`trap.py`)."""
     careful = os.environ.get("CHARL_VERIFY", "") not in ("", "0")
     if careful:
         _verify(program)
+    if traps:
+        from charl.transform.trap import trap, written  # only for `--trap-nan`
+
+        passes = (drop_unreached, dce, partial(trap, known=written(program)), *passes)
     if takes_gradients(program):
         from charl.transform.autodiff import differentiate
 

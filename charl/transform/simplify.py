@@ -75,9 +75,9 @@ def fold(r: Rewriter, s: Statement) -> Sequence[Value] | None:
     values = [r.constant(v) for v in s.operands]
     if any(v is None for v in values) or not all(_is_small(v) for v in s.results):
         return None
-    operands = [_as_operand(v, operand) for v, operand in zip(values, s.operands)]
     try:
         with np.errstate(all="ignore"):
+            operands = [_as_operand(v, operand) for v, operand in zip(values, s.operands)]
             found = op.bind([v.type for v in s.operands], s.attributes)(*operands)
     except Fault:
         return None

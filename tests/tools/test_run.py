@@ -165,3 +165,8 @@ def test_a_line_of_ten_megabytes(folder: Path) -> None:
     done = charl("run", write("print(nothing) // " + "x" * 10_000_000 + "\n"))
     assert done.returncode == 1 and "a.ch:1:7" in done.stderr
     assert len(done.stderr) < 5000
+
+
+def test_a_constant_that_is_too_large_says_nothing_of_numpy(folder: Path) -> None:
+    done = charl("run", write("from math import inf\nprint(inf as float32)\n"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "inf\n", "")
