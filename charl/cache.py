@@ -91,17 +91,23 @@ def compiled_natively(
     file = kept_file(source, arguments, settings)
     kept = file.read() if file is not None else None
     if kept is not None:
-        code, entry, entries, asked = kept.ready
-        found = Image(code, entry, entries, asked, partial(unpickled, kept.core), measures)
+        objects, entry, entries, asked = kept.ready
+        found = Image(objects, entry, entries, asked, partial(unpickled, kept.core), measures)
         clock("cache", time.perf_counter() - start)
         return found, kept.told()
-    program, warnings, looked_at = compile_all(source, arguments, passes, traps, clock)
-    from charl.runtime.compile import compile_image  # only for what is not kept
+    from charl.runtime import compiler  # only for what is not kept
 
-    exported = (program.entry,)
-    image = compile_image(program, exported, level=level, measures=measures, clock=clock)
+    compiler.start()  # loads LLVM while the program is checked
+    try:
+        program, warnings, looked_at = compile_all(source, arguments, passes, traps, clock)
+        from charl.runtime.compile import compile_image
+
+        exported = (program.entry,)
+        image = compile_image(program, exported, level=level, measures=measures, clock=clock)
+    finally:
+        compiler.end()
     if file is not None:
-        ready = image.code, image.entry, image.entries, image.asked
+        ready = image.objects, image.entry, image.entries, image.asked
         file.write(looked_at, ready, warnings, image.origin(), clock)
     return image, warnings
 

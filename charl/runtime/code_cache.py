@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from functools import cache
 
 from charl import __version__, shelf
 from charl.folders import cache_folder, keeps
+from charl.runtime.compiler import object_codes
 from charl.stamps import Stamp, installed, stamp
 
 MOST = 500
@@ -21,20 +23,24 @@ MOST = 500
 LASTING = ("vendor_id", "model name", "flags", "CPU implementer", "CPU part", "Features", "isa")
 
 
-def machine_code(text: str, level: int, *, keep: bool = True) -> bytes:
-    """The object file of a module's text; without `keep` it is compiled in any case."""
-    path = place(text, level) if keep and keeps() else None
-    found = shelf.take(path) if path is not None else None
-    if path is not None and found is not None:
-        shelf.touch(path)
-        return found
-    # LLVM takes a fifth of a second to load.
-    from charl.backend.llvm.machine_code import object_code
-
-    code = object_code(text, level)
-    if path is not None:
-        shelf.put(path, code, MOST)
-    return code
+def machine_codes(texts: Sequence[str], level: int, *, keep: bool = True) -> list[bytes]:
+    """The object files of modules' texts; without `keep` they are compiled in any case. Raises
+    CompilerError."""
+    if not keep or not keeps():
+        return object_codes(texts, level)
+    paths = [place(text, level) for text in texts]
+    found: dict[str, bytes] = {}
+    for path in paths:
+        code = shelf.take(path)
+        if code is not None:
+            shelf.touch(path)
+            found[path] = code
+    missing = {path: text for path, text in zip(paths, texts) if path not in found}
+    if missing:
+        for path, code in zip(missing, object_codes(list(missing.values()), level)):
+            shelf.put(path, code, MOST)
+            found[path] = code
+    return [found[path] for path in paths]
 
 
 def place(text: str, level: int) -> str:

@@ -7,11 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from charl.backend.llvm.entries import entry_name, program_text
+from charl.backend.llvm.entries import entry_name, program_parts
 from charl.backend.llvm.kernels import can_write
 from charl.backend.llvm.module import Module
+from charl.backend.llvm.parts import Part
 from charl.core.ir import Program
-from charl.runtime.code_cache import machine_code
+from charl.runtime.code_cache import machine_codes
 from charl.runtime.image import Image, Origin
 from charl.transform.fuse import fuse
 
@@ -35,27 +36,31 @@ def compile_image(
     machine code to be looked for, and kept, on disk; with `measures` the code counts where its time
     goes (`measuring.py`)."""
     start = time.perf_counter()
-    module, text = module_text(program, exported, measures=measures)
+    module, parts = module_parts(program, exported, measures=measures)
     clock("codegen", time.perf_counter() - start)
     start = time.perf_counter()
-    code = machine_code(text, level, keep=keep)
+    codes = machine_codes([part.text for part in parts], level, keep=keep)
     clock("llvm", time.perf_counter() - start)
     entries = {name: entry_name(module, name) for name in exported}
+    exports = [part.exports for part in parts]
+    exports[-1] = tuple(entries.values())
+    objects = tuple(zip(codes, exports))
     origin = Origin(program, module.sites)
-    asked = asked_of_host(module, text)
-    return Image(code, program.entry, entries, asked, lambda: origin, measures)
+    asked = asked_of_host(module, parts)
+    return Image(objects, program.entry, entries, asked, lambda: origin, measures)
 
 
-def module_text(
+def module_parts(
     program: Program, exported: Sequence[str], *, measures: bool = False
-) -> tuple[Module, str]:
-    """The module of a program, and its text before LLVM has worked on it."""
+) -> tuple[Module, list[Part]]:
+    """The module of a program, and its text before LLVM has worked on it, in parts."""
     module = Module(fuse(program, can_write), measures=measures)
-    return module, program_text(module, exported)
+    return module, program_parts(module, exported)
 
 
-def asked_of_host(module: Module, text: str) -> dict[str, int]:
+def asked_of_host(module: Module, parts: Sequence[Part]) -> dict[str, int]:
     """The ops that the module calls the host for, those in the most places first."""
-    sites = (module.sites[int(number)] for number in re.findall(r"@charl_host\(i64 (\d+)", text))
+    calls = [n for part in parts for n in re.findall(r"@charl_host\(i64 (\d+)", part.text)]
+    sites = (module.sites[int(number)] for number in calls)
     counts = Counter(site.statement.op.name for site in sites if site.statement is not None)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

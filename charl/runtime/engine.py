@@ -44,10 +44,10 @@ class Engine:
             from charl.runtime.linked import link  # loads LLVM
 
             found = link(code, sorted(exported), symbols)
-        self._addresses = found
+        self.addresses = found
 
     def address(self, name: str) -> int:
-        found: int = self._addresses[name]
+        found: int = self.addresses[name]
         return found
 
     def _load(

@@ -22,13 +22,13 @@ class Origin:
 
 @record(eq=False)
 class Image:
-    """`code` is an object file. `entries` are the symbols of the functions that may be called by
-    name, and `entry` is the one that begins the program. `asked` are the ops left to the
-    interpreter, and in how many places; with `measures` the code counts where its time goes.
-    `origin` is asked for only where it is needed, since it takes longer to read than the rest to
-    run."""
+    """`objects` are object files, each with the symbols of it that those after it and the host use.
+    `entries` are the symbols of the functions that may be called by name, and `entry` is the one
+    that begins the program. `asked` are the ops left to the interpreter, and in how many places;
+    with `measures` the code counts where its time goes. `origin` is asked for only where it is
+    needed, since it takes longer to read than the rest to run."""
 
-    code: bytes
+    objects: tuple[tuple[bytes, tuple[str, ...]], ...]
     entry: str
     entries: dict[str, str]
     asked: dict[str, int]

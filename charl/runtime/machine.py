@@ -42,15 +42,15 @@ class NativeMachine:
         self._made_host: Host | None = None
         self.asked = HOST(self._ask)
         address = ctypes.cast(self.asked, ctypes.c_void_p).value
-        exports = self.image.entries.values()
-        symbols = {"charl_host": address}
+        symbols: dict[str, int | None] = {"charl_host": address}
         self.counters: Counters | None = None
         if self.image.measures:
             from charl.runtime.measuring import Counters  # only for profiles
 
             self.counters = Counters(self.image)
             symbols["charl_counters"] = ctypes.addressof(self.counters.words)
-        self.engine = Engine(self.image.code, exports, symbols)
+        self.engines = loaded(self.image, symbols)
+        self.addresses = symbols
 
     @property
     def host(self) -> Host:
@@ -81,7 +81,7 @@ class NativeMachine:
         begin()
         draws = (ctypes.c_uint64 * 2).in_dll(library(), "charl_random")
         draws[:] = [STATE.seed, STATE.draws]
-        status = self._run(self.engine.address(self.image.entries[name]), slots)
+        status = self._run(self.addresses[self.image.entries[name]], slots)
         STATE.seed, STATE.draws = draws
         flush()
         if status != OK:
@@ -103,7 +103,7 @@ class NativeMachine:
             self.raised = problem, site
             return RAISED
 
-    def _run(self, entry: int, slots: Any) -> int:
+    def _run(self, entry: int | None, slots: Any) -> int:
         status = [RUNNING]
         done = _thread.allocate_lock()
         done.acquire()
@@ -137,3 +137,13 @@ class NativeMachine:
             library().charl_interrupt()
             self._wait(status, done)
             return True
+
+
+def loaded(image: Image, symbols: dict[str, int | None]) -> list[Engine]:
+    """The object files of an image in memory, each with what those before it offer. `symbols` are
+    the addresses that the host gives, and then also those of the program."""
+    engines = []
+    for code, exports in image.objects:
+        engines.append(Engine(code, exports, symbols))
+        symbols |= engines[-1].addresses
+    return engines

@@ -14,7 +14,7 @@ import numpy as np
 
 from charl.backend.llvm import peak
 from charl.records import record
-from charl.runtime.code_cache import cpu, machine_code
+from charl.runtime.code_cache import cpu, machine_codes
 from charl.runtime.engine import Engine
 from charl.runtime.library import BODY, library
 
@@ -33,7 +33,7 @@ class Peak:
 
 def measured_peak() -> Peak:
     lanes = 16 if "avx512f" in " ".join(cpu()) else 8
-    code = machine_code(peak.text(lanes), 2)
+    (code,) = machine_codes([peak.text(lanes)], 2)
     engine = Engine(code, ("peak_work", "peak_traffic"), {})
     run = library().charl_parallel
     work, traffic = (BODY(engine.address(f"peak_{name}")) for name in ("work", "traffic"))

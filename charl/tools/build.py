@@ -39,9 +39,9 @@ def core(program: Program, level: int) -> str:
 def kernels(program: Program, level: int) -> str:
     from charl.core.ir import Program as Core
     from charl.core.printer import print_program
-    from charl.runtime.compile import module_text
+    from charl.runtime.compile import module_parts
 
-    found = [k.function for k in module_text(program, (program.entry,))[0].kernels]
+    found = [k.function for k in module_parts(program, (program.entry,))[0].kernels]
     if not found:
         return "// this program has no kernels\n"
     return print_program(Core({f.name: f for f in found}, found[0].name))
@@ -50,20 +50,23 @@ def kernels(program: Program, level: int) -> str:
 def llvm(program: Program, level: int) -> str:
     from charl.backend.llvm.machine_code import optimised_text
 
-    return optimised_text(text_of(program), level)
+    return in_parts(program, lambda text: optimised_text(text, level), ";")
 
 
 def asm(program: Program, level: int) -> str:
     from charl.backend.llvm.machine_code import assembly
 
-    return assembly(text_of(program), level)
+    return in_parts(program, lambda text: assembly(text, level), "#")
 
 
-def text_of(program: Program) -> str:
-    """The module before LLVM has worked on it."""
-    from charl.runtime.compile import module_text
+def in_parts(program: Program, shown: Callable[[str], str], comment: str) -> str:
+    """What becomes of the program's parts, which are compiled one by one."""
+    from charl.runtime.compile import module_parts
 
-    return module_text(program, (program.entry,))[1]
+    parts = module_parts(program, (program.entry,))[1]
+    return "\n".join(
+        f"{comment} part {n} of {len(parts)}\n{shown(part.text)}" for n, part in enumerate(parts, 1)
+    )
 
 
 # What `--emit` can ask for, in the order of the stages; those of `NATIVE` need LLVM.

@@ -25,6 +25,7 @@ from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
 from charl.backend.llvm.functions import FunctionWriter, return_type
 from charl.backend.llvm.layout import held_in, register_types, registers
 from charl.backend.llvm.module import Module
+from charl.backend.llvm.parts import Part
 from charl.core.ir import Function
 
 
@@ -32,12 +33,12 @@ def entry_name(module: Module, function: str) -> str:
     return f"entry_{module.symbol(function)[1:]}"
 
 
-def program_text(module: Module, exported: Sequence[str]) -> str:
-    """The module's text, with an entry for each of these functions."""
+def program_parts(module: Module, exported: Sequence[str]) -> list[Part]:
+    """The module's text in parts, with an entry for each of these functions."""
     functions = module.program.functions
     bodies = [FunctionWriter(module, function).write() for function in functions.values()]
     bodies += [entry(module, functions[name]) for name in exported]
-    return module.whole(bodies)
+    return module.parts(bodies)
 
 
 def entry(module: Module, function: Function) -> str:

@@ -60,7 +60,7 @@ def _fused(w: FunctionWriter, s: Statement) -> None:
     over = taken_over(w, kernel, s)
     own = dict(zip((*kernel.inputs, *s.results), kernel.function.body.parameters[2:]))
     shared = {own[v] for pair in over.items() for v in pair}
-    w.module.bodies.append(KernelWriter(w.module, kernel, name, shared).write())
+    w.module.kernel_texts.append(KernelWriter(w.module, kernel, name, shared).write())
     given = arguments(w, kernel)
     alone = {x: nobody_else(w, x) for x in over.values()}
     places = [
@@ -167,14 +167,39 @@ def launch(w: FunctionWriter, kernel: Kernel, name: str, given: list[tuple[str, 
     inner = kernel.inner * kernel.cost if isinstance(kernel.inner, int) else 64 * kernel.cost
     grain = max(1, GRAIN // max(inner, 1))
     if kernel.outermost is None or (count.isdecimal() and int(count) <= 2 * grain):
-        listed = "".join(f", {kind} {text}" for kind, text in given)
-        return w.text.let(f"call i32 {name}(i64 0, i64 {count}{listed})")
+        given = [("i64", "0"), ("i64", count), *given]
+        w.module.kernel_texts[-1] += whole(name, given)
+        listed = ", ".join(f"{kind} {text}" for kind, text in given if not is_literal(text))
+        return w.text.let(f"call i32 {name}.whole({listed})")
     for place, (kind, text) in enumerate(given):
         w.put_word(w.text, place, kind, text)
     w.slot_words = max(w.slot_words, len(given))
-    w.module.bodies.append(part(name, [kind for kind, _ in given]))
+    w.module.kernel_texts[-1] += part(name, [kind for kind, _ in given])
     call = w.declare("charl_parallel", "i32", ["ptr", "ptr", "i64", "i64"])
     return w.text.let(f"call i32 {call}(ptr {name}.part, ptr {w.slots}, i64 {count}, i64 {grain})")
+
+
+def whole(name: str, given: list[tuple[str, str]]) -> str:
+    """The kernel over its whole loop, with what its one call gives that never changes: a call of
+    it may stand in another part of the module (`parts.py`)."""
+    varying = [f"{kind} %a{n}" for n, (kind, text) in enumerate(given) if not is_literal(text)]
+    listed = [
+        f"{kind} {text if is_literal(text) else f'%a{n}'}" for n, (kind, text) in enumerate(given)
+    ]
+    return "\n".join(
+        [
+            f"define internal i32 {name}.whole({', '.join(varying)}) {{",
+            f"  %status = call i32 {name}({', '.join(listed)})",
+            "  ret i32 %status",
+            "}",
+            "",
+        ]
+    )
+
+
+def is_literal(text: str) -> bool:
+    """Whether it is a number."""
+    return text[0] not in "%@g"
 
 
 def part(name: str, kinds: Sequence[str]) -> str:

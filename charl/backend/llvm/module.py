@@ -16,6 +16,7 @@ from charl.backend.llvm.descriptions import Descriptions, boxes_of, kind_of
 from charl.backend.llvm.layout import dtype_of
 from charl.backend.llvm.math import PREFIX
 from charl.backend.llvm.measuring import DECLARATIONS
+from charl.backend.llvm.parts import Part, parts
 from charl.backend.llvm.text import memory_type
 from charl.core.effects import recursive_functions
 from charl.core.ir import Function, Program, Statement
@@ -96,7 +97,7 @@ class Module:
         self.measures = measures
         self.sites: list[Site] = []
         self.kernels: list[Kernel] = []
-        self.bodies: list[str] = []
+        self.kernel_texts: list[str] = []
         self._numbers: dict[object, int] = {}
         self._symbols: dict[str, str] = {}
         self._declared: dict[str, str] = {}
@@ -192,9 +193,10 @@ class Module:
 
     # --- The whole ------------------------------------------------------------------------------
 
-    def whole(self, bodies: Sequence[str]) -> str:
-        """The text of the module with these functions."""
+    def parts(self, bodies: Sequence[str]) -> list[Part]:
+        """The text of the module with these functions, in parts."""
         data = [*self.descriptions.lines, *self._constants]
         if self.measures:
             data.append(DECLARATIONS)
-        return "\n".join([PRELUDE, *data, *self._declared.values(), *self.bodies, *bodies])
+        routines = self._declared.values()
+        return parts(PRELUDE, data, routines, self.kernel_texts, "\n".join(bodies))
