@@ -73,7 +73,8 @@ class Renaming:
             return span
         if span is None:
             return self.call.span
-        return InlinedSpan(span.source, span.start, span.stop, (*calls_of(span), self.call))
+        calls = (*calls_of(span), self.call, *calls_of(self.call.span))
+        return InlinedSpan(span.source, span.start, span.stop, calls)
 
     def attributes(self, attributes: dict[str, Any]) -> dict[str, Any]:
         if not self.symbols or not any(isinstance(a, Type) for a in attributes.values()):

@@ -4,6 +4,9 @@ Callees come first, so that what is copied is as simple as it gets; a function t
 stays a call. The caller's sizes flow into the copy with its arguments, the call itself is kept in
 the spans of what was copied. A call marked `checkpoint` stays a call, and what it calls stays too.
 Functions that nothing calls any more are dropped.
+
+Before differentiation, what has a gradient of its own stays a call, and so does what takes one: its
+arguments may depend on each other where it is called, which must be nothing to that gradient.
 """
 
 from __future__ import annotations
@@ -12,9 +15,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from charl.core.clone import inline as paste_body
-from charl.core.control import CALL, CUSTOM_CALL
+from charl.core.control import CALL, CUSTOM_CALL, GRADIENT
 from charl.core.effects import call_graph, callees, recursive_functions
 from charl.core.ir import Function, Program, Statement, Value
+from charl.core.op import Op
 from charl.transform.dce import drop_unreached
 from charl.transform.rewrite import Rewriter, rewrite
 
@@ -25,11 +29,24 @@ LARGEST = 4000
 
 
 def inline(program: Program) -> Program:
+    return _inlined(program, {CALL, CUSTOM_CALL}, set())
+
+
+def inline_before_gradients(program: Program) -> Program:
+    taking = {
+        f.name for f in program.functions.values() if any(s.op is GRADIENT for s in f.body.walk())
+    }
+    return _inlined(program, {CALL}, taking)
+
+
+def _inlined(program: Program, ops: set[Op], kept: set[str]) -> Program:
+    """The program with calls by these ops inlined, but for those of the functions `kept`."""
     functions = dict(program.functions)
     recursive = recursive_functions(program)
     calls = Counter(c for f in functions.values() for s in f.body.walk() for c in callees(s))
     for name in callees_first(program):
-        functions[name] = rewrite(functions[name], _Inlining(functions, recursive, calls, name))
+        rule = _Inlining(functions, recursive | kept, calls, name, ops)
+        functions[name] = rewrite(functions[name], rule)
     return drop_unreached(Program(functions, program.entry))
 
 
@@ -39,18 +56,19 @@ class _Inlining:
     def __init__(
         self,
         functions: Mapping[str, Function],
-        recursive: set[str],
+        kept: set[str],
         calls: Mapping[str, int],
         caller: str,
+        ops: set[Op],
     ) -> None:
-        self.functions, self.recursive, self.calls = functions, recursive, calls
+        self.functions, self.kept, self.calls, self.ops = functions, kept, calls, ops
         self.size = size(functions[caller])
 
     def __call__(self, r: Rewriter, statement: Statement) -> Sequence[Value] | None:
-        if statement.op not in (CALL, CUSTOM_CALL) or statement.attributes.get("checkpoint"):
+        if statement.op not in self.ops or statement.attributes.get("checkpoint"):
             return None
         callee = self.functions[statement.attributes["function"]]
-        if callee.name in self.recursive:
+        if callee.name in self.kept:
             return None
         more = size(callee)
         once = self.calls[callee.name] == 1

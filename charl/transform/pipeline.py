@@ -18,7 +18,7 @@ from charl.core.ir import Program
 from charl.diagnostics.diagnostic import Diagnostic
 from charl.transform.cse import cse
 from charl.transform.dce import dce, drop_unreached
-from charl.transform.inline import inline
+from charl.transform.inline import inline, inline_before_gradients
 from charl.transform.invariants import hoist
 from charl.transform.simplify import simplify
 
@@ -59,7 +59,7 @@ def optimise(
     if takes_gradients(program):
         from charl.transform.autodiff import differentiate
 
-        program, warnings = differentiate(program)
+        program, warnings = differentiate(inline_before_gradients(program))
         for warning in warnings:
             warn(warning)
     for step in (None, *passes):

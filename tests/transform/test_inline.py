@@ -5,8 +5,9 @@ from __future__ import annotations
 from textwrap import dedent
 
 from core_text import after
+from derivatives import call, parsed, plain
 
-from charl.transform.inline import inline
+from charl.transform.inline import inline, inline_before_gradients
 
 
 def test_small_functions_are_inlined_with_the_sizes_of_the_caller() -> None:
@@ -70,3 +71,46 @@ def test_calls_to_recompute_are_not_inlined() -> None:
       return %a
     }"""
     assert after(inline, text) == dedent(text).strip().replace("}\nfn", "}\n\nfn")
+
+
+def test_before_gradients_what_has_or_takes_one_stays_a_call() -> None:
+    found = after(inline_before_gradients, """
+    fn @f(%x: f32) {
+      %a: f32 = call %x {function = @plain}
+      %b: f32 = custom_call %a {function = @own, backward = @back}
+      %c: f32 = call %b {function = @slope}
+      return %c
+    }
+    fn @plain(%x: f32) {
+      %a: f32 = exp %x
+      return %a
+    }
+    fn @own(%x: f32) {
+      %a: f32 = call %x {function = @plain}
+      return %a
+    }
+    fn @back(%x: f32, %y: f32, %dy: f32) {
+      return %dy
+    }
+    fn @slope(%x: f32) {
+      %a: f32 = exp %x
+      %g: f32 = gradient %a, %x
+      return %g
+    }""")  # fmt: skip
+    assert found.count(" call ") == 1 and found.count("custom_call") == 1
+    assert "@plain" not in found
+
+
+def test_a_gradient_does_not_follow_arguments_into_its_caller() -> None:
+    program = inline_before_gradients(parsed("""
+    fn @f(%x: f64) {
+      %y: f64 = mul %x, %x
+      %g: f64 = call %x, %y {function = @slope}
+      return %g
+    }
+    fn @slope(%x: f64, %y: f64) {
+      %a: f64 = mul %x, %y
+      %g: f64 = gradient %a, %x
+      return %g
+    }"""))  # fmt: skip
+    assert call(plain(program)[0], "f", [3.0]) == [9.0]  # y stays as it is: not 3 x ** 2

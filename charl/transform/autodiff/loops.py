@@ -23,7 +23,8 @@ from charl.core.clone import defined_symbols, free_values
 from charl.core.ir import Block, Statement, Value
 from charl.records import field, record
 from charl.transform.autodiff.activity import carried
-from charl.transform.autodiff.residual import Given, close
+from charl.transform.autodiff.recompute import Given
+from charl.transform.autodiff.residual import close
 from charl.transform.autodiff.sizes import sizes_from, zeros
 from charl.transform.autodiff.state import Differentiation
 from charl.transform.autodiff.sweep import Sweep

@@ -2,10 +2,9 @@
 
 The reverse of a nested block is first written as if it could see the block's own values; `close`
 then makes it stand on its own. Whatever is dead goes first, so only what is really used counts.
-Each own value that is left is either recomputed (constants, sizes, integer arithmetic, movement
-and reads of values at hand: cheaper than memory) or kept by a `Store`, which knows how values
-travel out of that kind of block: as a further result of a branch or a function, through a stack or
-a list carried by a loop.
+Each own value that is left is either recomputed (`recompute.py` chooses) or kept by a `Store`,
+which knows how values travel out of that kind of block: as a further result of a branch or a
+function, through a stack or a list carried by a loop.
 
 Sizes need care twice. A `dim` of a forward tensor must not keep the tensor: it is moved into the
 forward block, and the integer is kept. And a kept tensor whose type mentions a symbol of the
@@ -15,28 +14,16 @@ value brings along as a bare size is kept as an integer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from charl.core.builder import Builder
 from charl.core.clone import Renaming, free_values, paste
 from charl.core.ir import Block, Statement, Value
 from charl.core.op import Effect
-from charl.records import field, record
+from charl.transform.autodiff.recompute import Given, choose
 from charl.transform.autodiff.sizes import move_sizes, sizes_missing
 from charl.transform.autodiff.sweep import defined_in
 from charl.types.dims import Dim, Symbol
-from charl.types.dtypes import DType
-from charl.types.types import Tensor, Type, is_scalar
-
-Given = Mapping[Value, Callable[[Builder], Value]]
-
-# Recomputed when their operands are at hand: reads cost no more than reading back would.
-READS = {"index", "slice", "list_get", "list_length", "dim", "box_field", "box_tag", "string_index"}
-# Of elementwise ops on float scalars, those that cost no more than reading a kept value back.
-QUICK = {"add", "sub", "mul", "neg", "abs", "sign", "cast", "select", "minimum", "maximum"}
-# Recomputed whatever it takes: the operand is no larger than the result.
-MOVES = {"reshape", "transpose", "broadcast", "copy", "box_copy", "flip", "stop_gradient"}
 
 
 class Store(Protocol):
@@ -95,53 +82,3 @@ def is_pure(statement: Statement) -> bool:
     return statement.op.effect is Effect.PURE and all(
         inner.op.effect is Effect.PURE for block in statement.blocks for inner in block.walk()
     )
-
-
-# --- Keeping or recomputing ----------------------------------------------------------------------
-
-
-@record(frozen=False)
-class Plan:
-    """Values to keep (parameters first), statements to repeat, and given values in use."""
-
-    kept: list[Value] = field(default_factory=list)
-    recomputed: list[Statement] = field(default_factory=list)
-    given: list[Value] = field(default_factory=list)
-
-
-def choose(forward: Block, needed: set[Value], own: set[Value], given: Given) -> Plan:
-    """Decide for each needed forward value, latest first, and for what recomputing needs."""
-    at_hand: set[Value] = set()  # what can be had without keeping anything
-    for statement in forward.statements:
-        cheap = is_cheap(statement) or statement.op.name in MOVES
-        if cheap and all(v not in own or v in given or v in at_hand for v in statement.operands):
-            at_hand.update(statement.results)
-    plan, wanted = Plan(), set(needed)
-    for statement in reversed(forward.statements):
-        used = [r for r in statement.results if r in wanted]
-        if used and (used[0] in at_hand or statement.op.name in MOVES):
-            plan.recomputed.append(statement)
-            wanted.update(v for v in statement.operands if v in own)
-        else:
-            plan.kept += used
-    for value in forward.parameters:
-        if value in wanted:
-            (plan.given if value in given else plan.kept).append(value)
-    plan.recomputed.reverse()
-    plan.kept.reverse()
-    return plan
-
-
-def is_cheap(statement: Statement) -> bool:
-    """Whether repeating a statement costs next to nothing, its operands given."""
-    if statement.op.effect is not Effect.PURE or statement.blocks:
-        return False
-    if statement.op.name == "constant" or statement.op.name in READS:
-        return True
-    if not statement.op.elementwise or not all(is_scalar(v.type) for v in statement.operands):
-        return False
-    return statement.op.name in QUICK or not any(is_float(v.type) for v in statement.results)
-
-
-def is_float(type: Type) -> bool:
-    return isinstance(type, Tensor) and isinstance(type.dtype, DType) and type.dtype.is_float
