@@ -8,7 +8,7 @@ from charl.diagnostics.suggest import nearest
 from charl.tools.arguments import Invocation, Option
 
 # Names of `transform/pipeline.py`; help tells them without loading it.
-PASSES = ("drop_unreached", "dce", "inline", "simplify", "cse", "hoist")
+PASSES = ("drop_unreached", "dce", "inline", "simplify", "contractions", "cse", "hoist")
 
 DEFAULT_LEVEL = 2
 

@@ -16,6 +16,7 @@ from functools import partial
 
 from charl.core.ir import Program
 from charl.diagnostics.diagnostic import Diagnostic
+from charl.transform.contractions import contractions
 from charl.transform.cse import cse
 from charl.transform.dce import dce, drop_unreached
 from charl.transform.inline import inline, inline_before_gradients
@@ -29,6 +30,7 @@ AFTER_GRADIENTS: tuple[Pass, ...] = (
     dce,
     inline,
     simplify,
+    contractions,
     cse,
     hoist,
     dce,
