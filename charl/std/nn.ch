@@ -214,8 +214,12 @@ fn attention(queries, keys, values, const causal: bool = false) {
     }
 }
 
-/// Attention of a sequence [B, T, D] to itself, with H heads of D // H features each. With
-/// `causal: true`, a position sees itself and what is before it.
+/// `attention` in which position t sees positions up to t only.
+fn causal_attention(queries, keys, values) { attention(queries, keys, values, causal: true) }
+
+/// Attention of a sequence [B, T, D] to itself, with H heads of D // H features each. `attend` is
+/// `attention`, or `causal_attention`, or another function of queries [B, H, T, D // H], keys and
+/// values.
 ///
 /// Source: as of `attention`.
 model MultiHeadAttention[D, H] {
@@ -223,7 +227,7 @@ model MultiHeadAttention[D, H] {
     to_keys: Linear[D, D]
     to_values: Linear[D, D]
     to_output: Linear[D, D]
-    causal: bool = false
+    attend: fn = attention
 
     fn forward(x: float32[B, T, D]) -> float32[B, T, D] {
         let (queries, keys, values) = (
@@ -231,11 +235,7 @@ model MultiHeadAttention[D, H] {
             self._heads(to_keys(x)),
             self._heads(to_values(x)),
         )
-        let mixed = if causal {
-            attention(queries, keys, values, causal: true)
-        } else {
-            attention(queries, keys, values)
-        }
+        let mixed = attend(queries, keys, values)
         to_output(reshape(transpose(mixed, [0, 2, 1, 3]), [B, T, D]))
     }
 
@@ -245,7 +245,12 @@ model MultiHeadAttention[D, H] {
     }
 }
 
-/// Attention of a sequence to itself, with `heads` heads; `heads` divides `features`.
-fn multi_head_attention(const features: int, const heads: int, causal: bool = false) {
-    MultiHeadAttention[features, heads](causal: causal)
+/// Attention of a sequence to itself, with `heads` heads; `heads` divides `features`. With
+/// `causal: true`, a position sees itself and what is before it.
+fn multi_head_attention(const features: int, const heads: int, const causal: bool = false) {
+    if causal {
+        MultiHeadAttention[features, heads](attend: causal_attention)
+    } else {
+        MultiHeadAttention[features, heads]()
+    }
 }
