@@ -13,7 +13,7 @@ import importlib
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,6 +53,17 @@ def load(source: str, backend: str = "native") -> charl.Program:
         path = Path(folder) / "benchmark.ch"
         path.write_text(source)
         return charl.load(path, backend=backend)
+
+
+def demand_agreement(title: str, losses: Mapping[str, Sequence[float]], tolerance: float) -> None:
+    """Prints the losses of the first steps; ends the program where a peer's are not Charl's, for
+    then the work was not the same. `tolerance` is relative."""
+    own = losses[CHARL]
+    for name, others in losses.items():
+        print(f"{title:<24} losses, {name}: {' '.join(f'{x:.6g}' for x in others)}")
+        for ours, theirs in zip(own, others, strict=True):
+            if not abs(ours - theirs) <= tolerance * abs(theirs):
+                raise SystemExit(f"{title}: {name} has a loss of {theirs}, {CHARL} of {ours}")
 
 
 def contest(
