@@ -24,7 +24,7 @@ from charl.backend.llvm.layout import (
     registers,
     words,
 )
-from charl.backend.llvm.module import Module
+from charl.backend.llvm.module import Module, is_constant
 from charl.backend.llvm.scalars import has_form, scalar
 from charl.backend.llvm.taken_out import items_taken_out
 from charl.backend.llvm.text import Text, literal, scalar_type
@@ -192,10 +192,12 @@ class FunctionWriter:
     # --- References -----------------------------------------------------------------------------
 
     def retain(self, pointer: str) -> None:
-        self.text.put(f"call void @charl.retain(ptr {pointer})")
+        if not is_constant(pointer):
+            self.text.put(f"call void @charl.retain(ptr {pointer})")
 
     def release(self, pointer: str) -> None:
-        self.text.put(f"call void @charl.release(ptr {pointer})")
+        if not is_constant(pointer):
+            self.text.put(f"call preserve_mostcc void @charl.release(ptr {pointer})")
 
     def take(self, value: Value) -> str:
         """The pointer, with a reference that is the statement's own from now on."""

@@ -60,7 +60,8 @@ def _fused(w: FunctionWriter, s: Statement) -> None:
     over = taken_over(w, kernel, s)
     own = dict(zip((*kernel.inputs, *s.results), kernel.function.body.parameters[2:]))
     shared = {own[v] for pair in over.items() for v in pair}
-    w.module.kernel_texts.append(KernelWriter(w.module, kernel, name, shared).write())
+    writer = KernelWriter(w.module, kernel, name, shared)
+    w.module.kernel_texts.append(writer.write())
     given = arguments(w, kernel)
     alone = {x: nobody_else(w, x) for x in over.values()}
     places = [
@@ -75,7 +76,8 @@ def _fused(w: FunctionWriter, s: Statement) -> None:
         else:
             given += flat_size(w, value)
     status = launch(w, kernel, name, given)
-    w.fail_if(w.text.let(f"icmp ne i32 {status}, 0"))
+    if writer.may_fail:
+        w.fail_if(w.text.let(f"icmp ne i32 {status}, 0"))
     for value, held in zip(s.results, places):
         if is_scalar(value.type):
             held = Held(load_element(w, dtype_of(value.type), held.text))
@@ -233,6 +235,7 @@ class KernelWriter(FunctionWriter):
         self.checked = False
         self.sums = carried_sums(kernel.function.body)
         self.stop = ""
+        self.may_fail = False
         self.access = ""
         self.outputs = {s.operands[0] for s in kernel.function.body.walk() if s.op is STORE}
 
@@ -251,8 +254,9 @@ class KernelWriter(FunctionWriter):
         for statement in body.statements:
             self.write_statement(statement)
         self.text.end("ret i32 0")
-        self.text.place(self.stop)
-        self.text.end("ret i32 1")
+        if self.may_fail:
+            self.text.place(self.stop)
+            self.text.end("ret i32 1")
         # Its rows on the stack are not to become the caller's, which may be recursive.
         inline = " noinline" if any(s.op is SCRATCH for s in body.statements) else ""
         header = f"define internal i32 {self.name}({', '.join(parameters)}){inline}"
@@ -277,6 +281,7 @@ class KernelWriter(FunctionWriter):
         # What stops here and is not known there would find its operands overwritten.
         assert self.statement is not None
         assert not self.shared or self.statement.op.name in {"check", *STOPPING}
+        self.may_fail = True
         go_on = self.text.label("fine")
         self.text.branch(condition, self.stop, go_on, UNLIKELY)
         self.text.place(go_on)

@@ -26,8 +26,13 @@ from charl.types import dtypes
 from charl.types.dtypes import DType
 from charl.types.types import Box, List, Tensor
 
-# Of a value that is never freed.
+# Of a value that is never freed: nobody counts who holds it.
 IMMORTAL = 1 << 60
+
+
+def is_constant(pointer: str) -> bool:
+    """Whether it is a value that lies in the module."""
+    return pointer.startswith("getelementptr")
 
 
 @record(eq=False)
@@ -62,7 +67,7 @@ define internal void @charl.retain(ptr %p) alwaysinline {{
   ret void
 }}
 
-define internal void @charl.release(ptr %p) {{
+define internal preserve_mostcc void @charl.release(ptr %p) noinline {{
   %at = getelementptr i8, ptr %p, i64 -16
   %n = load i64, ptr %at
   %m = add i64 %n, -1
