@@ -10,14 +10,18 @@ from collections.abc import Sequence
 
 from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
     boxes,
+    clock,
     control,
     convolution,
+    cumulative,
     kernels,
     lists,
+    masks,
     printing,
     products,
     random_draws,
     scatter,
+    sorting,
     strings,
     tensors,
     trap,

@@ -23,11 +23,11 @@ from charl.backend.llvm.runtime_calls import RuntimeCall, wide
 from charl.backend.llvm.small_products import is_small, write_small_product
 from charl.backend.llvm.strided import MatrixProduct, Operand, product_of, stride
 from charl.backend.llvm.tensors import (
+    demand_equal,
     item_bytes,
 )
 from charl.core.ir import Statement, Value
 from charl.types.dtypes import DType
-from charl.types.types import Tensor
 
 KINDS = ("float32", "float64", "int8", "int16", "int32", "int64")  # as in `native/product.h`
 MOST_OUTER = 6
@@ -85,14 +85,6 @@ def product(
     else:
         call_runtime(w, p, working)
     call.finish()
-
-
-def demand_equal(w: FunctionWriter, x: Value, i: int, y: Value, j: int) -> None:
-    """Stops the program where two axes that must be of one size are not."""
-    assert isinstance(x.type, Tensor) and isinstance(y.type, Tensor)
-    one, other = w.held[x].sizes[i], w.held[y].sizes[j]
-    if one != other and x.type.shape[i] != y.type.shape[j]:
-        w.fail_if(w.text.let(f"icmp ne i64 {one}, {other}"))
 
 
 # --- Operands ------------------------------------------------------------------------------------

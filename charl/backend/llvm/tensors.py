@@ -7,9 +7,11 @@ stretch of bytes. An update writes into the tensor itself when nobody else holds
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from charl.backend.llvm.functions import UNLIKELY, FunctionWriter, writer
-from charl.backend.llvm.layout import Held, dtype_of, rank
+from charl.backend.llvm.layout import Held, dtype_of
+from charl.backend.llvm.loops import counted
 from charl.backend.llvm.scalars import scalar
 from charl.backend.llvm.text import memory_type, scalar_type
 from charl.core.ir import Statement, Value
@@ -50,6 +52,14 @@ def demand_sizes(w: FunctionWriter, sizes: Sequence[str]) -> None:
     for size in sizes:
         if not size.isdecimal():
             w.fail_if(w.text.let(f"icmp slt i64 {size}, 0"))
+
+
+def demand_equal(w: FunctionWriter, x: Value, i: int, y: Value, j: int) -> None:
+    """Stops the program where two axes that must be of one size are not."""
+    assert isinstance(x.type, Tensor) and isinstance(y.type, Tensor)
+    one, other = w.held[x].sizes[i], w.held[y].sizes[j]
+    if one != other and x.type.shape[i] != y.type.shape[j]:
+        w.fail_if(w.text.let(f"icmp ne i64 {one}, {other}"))
 
 
 def bytes_of(w: FunctionWriter, dtype: DType, sizes: Sequence[str]) -> str:
@@ -221,18 +231,25 @@ def _index_update(w: FunctionWriter, s: Statement) -> None:
 @writer("index_add")
 def _index_add(w: FunctionWriter, s: Statement) -> None:
     x, value, *indices = s.operands
-    if rank(value.type) or is_scalar(x.type):
-        w.host(s)
+    dtype, kinds = dtype_of(x.type), [dtype_of(x.type)] * 2
+    if is_scalar(x.type):
+        w.checked = False  # elements of tensors wrap
+        w.bind(s.results[0], Held(scalar(w, "add", [w.of(x), w.of(value)], kinds, {})))
+        w.checked = True
         return
     offset = offset_of(w, w.held[x].sizes, [w.of(i) for i in indices], checked=True)
+    added = w.held[value]
     new = own(w, x)
-    dtype = dtype_of(x.type)
-    place = element_place(w, dtype, new.text, offset)
-    w.checked = False  # elements of tensors wrap
-    old = load_element(w, dtype, place)
-    total = scalar(w, "add", [old, w.of(value)], [dtype, dtype], {})
+    w.checked = False
+    elements = counted(w.text, count(w, added.sizes)) if added.sizes else nullcontext("0")
+    with elements as at:
+        place = element_place(w, dtype, new.text, w.text.let(f"add i64 {offset}, {at}"))
+        item = added.text
+        if added.sizes:
+            item = load_element(w, dtype, element_place(w, dtype, added.text, at))
+        total = scalar(w, "add", [load_element(w, dtype, place), item], kinds, {})
+        store_element(w, dtype, total, place)
     w.checked = True
-    store_element(w, dtype, total, place)
     w.bind(s.results[0], new)
 
 

@@ -1,4 +1,4 @@
-/* Where a program's time goes: counters that code compiled for `--profile` keeps.
+/* The time, and where a program's time goes: counters that code compiled for `--profile` keeps.
  *
  * A stretch of code that is measured begins and ends here. Its own time is what it took less what
  * the measured stretches inside it took. All of it happens on the program's thread: the others only
@@ -18,6 +18,13 @@ typedef struct {
 
 /* Ticks of the stretches that have ended since the stretch around them began. */
 static int64_t inside;
+
+/* The program's `clock`: seconds since some moment. */
+double charl_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
 
 /* The processor's own clock, a few nanoseconds to read; the host finds out how long a tick is. */
 int64_t charl_ticks(void) {

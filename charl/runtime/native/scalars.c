@@ -14,6 +14,7 @@ uint16_t charl_half(double x);
 int64_t charl_turns(int64_t low, int64_t high, int64_t step);
 int64_t charl_floor_div_size(int64_t a, int64_t b);
 int64_t charl_mod_size(int64_t a, int64_t b);
+float __truncsfbf2(float x);
 
 /* base ** exponent, wrapped to 64 bits; `fits` tells whether it is a number of this many bits. */
 int64_t charl_power(int64_t base, int64_t exponent, int64_t bits, int64_t *fits) {
@@ -125,4 +126,14 @@ uint16_t charl_half(double x) {
     /* The leading digit of `kept` adds one to the exponent; a carry goes there too. */
     uint64_t base = exponent >= -14 ? (uint64_t)(exponent + 14) << 10 : 0;
     return sign | (uint16_t)(base + kept);
+}
+
+/* What LLVM calls, by this name, where a bfloat16 that a loop carries changes registers: the float32,
+ * which is one, as a bfloat16. That is returned in the lower half of the register of a float. */
+float __truncsfbf2(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = x == x ? (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 : bits >> 16 | 0x40;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
