@@ -10,8 +10,7 @@ quick calls must not load NumPy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from charl.api import Error as Error
     from charl.api import load as load

@@ -10,14 +10,19 @@ import os
 import sys
 from functools import cache
 from importlib.util import find_spec
-from typing import Literal, get_args
 
 from charl.diagnostics.diagnostic import CharlError, error
 from charl.diagnostics.suggest import nearest
 
-Backend = Literal["native", "interpreter"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
 
-NAMES: tuple[Backend, ...] = get_args(Backend)
+    Backend = Literal["native", "interpreter"]
+else:
+    Backend = str
+
+NAMES: tuple[Backend, ...] = ("native", "interpreter")
 DEFAULT: Backend = "interpreter"
 VARIABLE = "CHARL_BACKEND"
 

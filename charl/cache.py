@@ -30,7 +30,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from charl import __version__, driver, shelf
 from charl.diagnostics.diagnostic import Diagnostic
@@ -39,7 +38,10 @@ from charl.records import record
 from charl.source import Source
 from charl.stamps import Stamp, installed, stamp
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from charl.core.ir import Program
     from charl.runtime.image import Image
 

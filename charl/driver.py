@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
 
 from charl.backends import Backend
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
@@ -23,7 +22,10 @@ from charl.draws import State, drawing
 from charl.source import Source, Span
 from charl.world import WORLD, SilentBar
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from charl.check.tree import CheckedProgram, Chunk
     from charl.core.ir import Program
     from charl.core.measured import Profile

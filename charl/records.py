@@ -23,9 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform, overload
 
-T = TypeVar("T")
+# As in every module that is loaded before a kept program begins: `typing` takes as long to load as
+# all of them. Type checkers take the name for true.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar, dataclass_transform, overload
+
+    T = TypeVar("T")
 
 
 class _Missing:
@@ -55,20 +60,25 @@ def field(*, default_factory: Callable[[], Any] = MISSING, compare: bool = True)
     return Field(default_factory, compare)
 
 
-@overload
-def record(cls: type[T], /) -> type[T]: ...
+if TYPE_CHECKING:
 
+    @overload
+    @dataclass_transform(frozen_default=True, field_specifiers=(field,))
+    def record(cls: type[T], /) -> type[T]: ...
 
-@overload
-def record(*, frozen: bool = True, eq: bool = True) -> Callable[[type[T]], type[T]]: ...
+    @overload
+    @dataclass_transform(frozen_default=True, field_specifiers=(field,))
+    def record(*, frozen: bool = True, eq: bool = True) -> Callable[[type[T]], type[T]]: ...
 
+    def record(*arguments: Any, **named: Any) -> Any: ...
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def record(cls: type | None = None, /, *, frozen: bool = True, eq: bool = True) -> Any:
-    """The decorator. A record with equality by value has a hash only if it is frozen."""
-    if cls is None:
-        return lambda cls: _remake(cls, frozen, eq)
-    return _remake(cls, frozen, eq)
+else:
+
+    def record(cls=None, /, *, frozen=True, eq=True):
+        """The decorator. A record with equality by value has a hash only if it is frozen."""
+        if cls is None:
+            return lambda cls: _remake(cls, frozen, eq)
+        return _remake(cls, frozen, eq)
 
 
 def fields(kind: object) -> tuple[Field, ...]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import stat
 from importlib.util import find_spec
-from typing import TypeAlias
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 # Time of the last change in nanoseconds and size of a file, zeros for a folder, None for nothing.
 Stamp: TypeAlias = tuple[int, int] | None

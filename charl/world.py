@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Protocol, TextIO
 
 from charl.records import field, record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol, TextIO
 
-class Bar(Protocol):
-    """The bar of one loop. `finish` comes last, also when the loop ends early."""
+    class Bar(Protocol):
+        """The bar of one loop. `finish` comes last, also when the loop ends early."""
 
-    def start(self, total: int | None, label: str = "") -> None: ...
-    def advance(self) -> None: ...
-    def finish(self) -> None: ...
+        def start(self, total: int | None, label: str = "") -> None: ...
+        def advance(self) -> None: ...
+        def finish(self) -> None: ...
 
 
 class SilentBar:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charl.core.op import Effect, Kind, Op, Parameter, declare
 from charl.ops.expect import integer, signature, text
 from charl.types.types import FLOAT, STRING, Handle, List, Type
-from charl.world import WORLD, Bar
+from charl.world import WORLD
+
+if TYPE_CHECKING:
+    from charl.world import Bar
 
 NO_GRADIENT = "the world is constant to differentiation"
 PROGRESS = Handle("progress")

@@ -15,7 +15,6 @@ from functools import cache
 
 from charl import __version__, shelf
 from charl.folders import cache_folder, keeps
-from charl.runtime.compiler import object_codes
 from charl.stamps import Stamp, installed, stamp
 
 MOST = 500
@@ -26,6 +25,8 @@ LASTING = ("vendor_id", "model name", "flags", "CPU implementer", "CPU part", "F
 def machine_codes(texts: Sequence[str], level: int, *, keep: bool = True) -> list[bytes]:
     """The object files of modules' texts; without `keep` they are compiled in any case. Raises
     CompilerError."""
+    from charl.runtime.compiler import object_codes  # only for what is not kept
+
     if not keep or not keeps():
         return object_codes(texts, level)
     paths = [place(text, level) for text in texts]

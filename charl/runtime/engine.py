@@ -10,10 +10,13 @@ import ctypes
 from collections.abc import Callable, Iterable, Mapping
 from ctypes import c_char_p, c_int64, c_void_p
 from functools import cache
-from typing import Any
 from weakref import finalize
 
 from charl.runtime.library import library
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Symbol(ctypes.Structure):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from charl.records import record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from charl.backend.llvm.module import Site
     from charl.core.ir import Program

@@ -10,7 +10,6 @@ from __future__ import annotations
 import _thread
 import ctypes
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from charl.draws import STATE
 from charl.runtime.engine import Engine
@@ -18,7 +17,10 @@ from charl.runtime.image import Image
 from charl.runtime.library import HOST, interrupted, library
 from charl.runtime.output import begin, flush
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from charl.core.ir import Program
     from charl.runtime.host import Host
     from charl.runtime.measuring import Counters

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, TextIO
 
 from charl.runtime.image import Image
 from charl.runtime.machine import NativeMachine
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from charl.core.ir import Program
     from charl.core.measured import Profile
 

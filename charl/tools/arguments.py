@@ -15,7 +15,6 @@ Codes E0700 to E0719 say that charl was called wrongly, and make the exit status
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
@@ -83,13 +82,22 @@ HELP = Option("--help", "show this page", short="-h")
 
 def command_line(words: Sequence[str]) -> list[Word]:
     """The words after `charl`, with spans in the text of the whole command line."""
-    quoted = [shlex.quote(word) for word in words]
+    quoted = [quoted_word(word) for word in words]
     source = Source("<command line>", " ".join(["charl", *quoted]))
     result, start = [], len("charl ")
     for word, text in zip(words, quoted, strict=True):
         result.append(Word(word, Span(source, start, start + len(text))))
         start += len(text) + 1
     return result
+
+
+def quoted_word(word: str) -> str:
+    """As one would type it."""
+    if word and all(c.isalnum() or c in "_@%+=:,./-" for c in word) and word.isascii():
+        return word
+    import shlex  # loads `re`
+
+    return shlex.quote(word)
 
 
 def parse_words(command: Command, words: Sequence[Word], line: Span) -> Invocation:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from charl import __version__
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
@@ -18,6 +17,7 @@ from charl.folders import cache_folder
 from charl.source import Span
 from charl.tools.report import exit_status, report
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 

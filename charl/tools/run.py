@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from charl import driver
 from charl.cache import compiled, compiled_natively
@@ -16,6 +15,7 @@ from charl.tools.progress import ProgressBar
 from charl.tools.report import report
 from charl.tools.stages import Stages, show
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from charl.core.ir import Program
     from charl.core.measured import Profile
