@@ -38,10 +38,11 @@ LONGEST_ROW = 1 << 16  # bytes; rows lie on the stack
 
 @record(eq=False)
 class Row:
-    """Elements that a loop has gone through: where they are kept, if they are, and the body in
-    which the loop stands."""
+    """Elements that a loop goes through: where they are kept, if they are, the loop's body and the
+    body in which the loop stands."""
 
     scratch: Value | None
+    body: Level
     around: Level
 
 
@@ -51,6 +52,7 @@ class Level:
 
     builder: Builder
     made: dict[Key, Value] = field(default_factory=dict)
+    is_open: bool = True
 
 
 class Nest:
@@ -77,6 +79,7 @@ class Nest:
         self.tensors = tensors
         self.definitions = definitions
         self.results = results
+        self.folds = latest_folds(definitions)
 
     # --- What an op asks for (`core/op.py: Elements`) -------------------------------------------
 
@@ -141,7 +144,17 @@ class Nest:
         if statement.op.name in FOLDS:
             return self.fold(statement, index)
         assert statement.op.element is not None, statement.op
+        if statement.op.elementwise:
+            self.ask_for_folds(statement, index)
         return statement.op.element(self, statement, index)
+
+    def ask_for_folds(self, statement: Statement, index: Sequence[Value]) -> None:
+        """Asks for operands that are made from reductions, those from the latest first: the loops
+        of these may keep rows that the other operands need."""
+        folded = [v for v in statement.operands if v.rank and self.folds.get(v, -1) >= 0]
+        if len(statement.operands) > 1:
+            for operand in sorted(folded, key=lambda v: -self.folds[v]):
+                self.element(operand, index)
 
     def is_row(self, tensor: Value, index: Sequence[Value]) -> bool:
         """Whether a loop goes over a whole row of dear elements."""
@@ -161,7 +174,7 @@ class Nest:
         row = self.rows.get((tensor, *index[:-1]))
         if row is None or row.around is not self.levels[self.depths[index[-1]] - 1]:
             return None
-        if row.scratch is None:
+        if row.scratch is None or row.body.is_open:
             self.again.add(tensor)
             return None
         self.loaded.add(tensor)
@@ -174,12 +187,15 @@ class Nest:
             row = Tensor(tensor.dtype, tensor.shape[-1:])
             scratch = self.levels[0].builder(SCRATCH, type=row)
             self.levels[depth].builder.emit(STORE, [scratch, element, index[-1]])
-        self.rows[tensor, *index[:-1]] = Row(scratch, self.levels[depth - 1])
+        self.rows[tensor, *index[:-1]] = Row(scratch, *reversed(self.levels[depth - 1 : depth + 1]))
 
     def size_of(self, tensor: Value, axis: int) -> Value:
-        """The size of a tensor that is computed here, found among the parameters by its dim."""
-        assert isinstance(tensor.type, Tensor)
-        wanted = tensor.type.shape[axis]
+        """The size of a tensor that is computed here: of an operand that has its shape, or found
+        among the parameters by its dim."""
+        wanted, statement = tensor.shape[axis], self.definitions[tensor]
+        if statement.op.elementwise:
+            like = next(v for v in statement.operands if v.rank == tensor.rank)
+            return self.size(like, axis)
         for parameter in (*self.tensors.values(), *self.results):
             assert isinstance(parameter.type, Tensor)
             if not parameter.type.shape and parameter.dim == wanted:
@@ -255,7 +271,7 @@ class Nest:
         if low.dim == 0:
             self.ends[index] = high
         block.results = tuple(turn(index, carried))
-        self.levels.pop()
+        self.levels.pop().is_open = False
         step = self.constant(1, INT64)
         results = outer.emit(
             FOR,
@@ -268,8 +284,14 @@ class Nest:
             self.depths[value] = depth - 1
         return results
 
-    def fold(self, statement: Statement, index: Sequence[Value]) -> Value:
-        """A reduction to one element, in the level of its index."""
+    def fold(
+        self,
+        statement: Statement,
+        index: Sequence[Value],
+        bounds: tuple[Value, Value] | None = None,
+    ) -> Value:
+        """A reduction to one element, in the level of its index; `bounds` are those of the first
+        axis that is reduced, where not all of it is."""
         (x,) = statement.operands
         fold = FOLDS[statement.op.name]
         axes = reduced_axes(statement)
@@ -288,7 +310,7 @@ class Nest:
         self.levels = before[: self.depth([i for i in place if i is not None]) + 1]
         if fold.needs_elements:
             self.require_elements(x, axes)
-        found = self.fold_over(fold, x, place, sorted(axes), fold.initial(self, x.dtype))
+        found = self.fold_over(fold, x, place, sorted(axes), fold.initial(self, x.dtype), bounds)
         result = fold.result(self, found, x.dtype)
         self.levels = before
         return result
@@ -300,6 +322,7 @@ class Nest:
         place: list[Value | None],
         axes: Sequence[int],
         initial: Sequence[Value],
+        bounds: tuple[Value, Value] | None = None,
     ) -> Sequence[Value]:
         if not axes:
             index = [i for i in place if i is not None]
@@ -311,7 +334,17 @@ class Nest:
             inner[axis] = i
             return self.fold_over(fold, x, inner, rest, carried)
 
-        return self.loop(self.constant(0, INT64), self.size(x, axis), initial, turn)
+        low, high = bounds or (self.constant(0, INT64), self.size(x, axis))
+        return self.loop(low, high, initial, turn)
+
+
+def latest_folds(definitions: Mapping[Value, Statement]) -> dict[Value, int]:
+    """For each value the position of the last reduction that it is made from, or -1."""
+    found: dict[Value, int] = {}
+    for position, (value, statement) in enumerate(definitions.items()):
+        before = max((found.get(v, -1) for v in statement.operands), default=-1)
+        found[value] = position if statement.op.name in FOLDS else before
+    return found
 
 
 def simplified(op: str, values: Sequence[Value]) -> Value | None:
