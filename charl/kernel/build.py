@@ -1,22 +1,31 @@
 """From a `fused` statement to a kernel: one function over a stretch of the outermost loop.
 
     fn kernel(%low, %high, inputs..., outputs...)
+    fn kernel(%low, %high, inputs..., %parts, %part)
 
 The loops are those of the domain, the largest result's shape; other results have the shape of its
 leading axes and are stored further out. Where all is elementwise, the domain is taken for one long
-axis. A reduction over leading axes, alone among reductions, is computed by rows: the result is
-filled with the neutral element, then every row of the operand is added to it, so that memory is
-read in order.
+axis. The second form is that of a long reduction over the first axis (`reductions.py`): the stretch
+leaves part number `part`, and the kernel `join` makes the result of all parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
-from charl.core.control import LOAD
+from charl.core.builder import Builder
+from charl.core.control import FUSED
 from charl.core.ir import Block, Function, Statement, Value
-from charl.kernel.folds import FOLDS, wide
+from charl.kernel.folds import FOLDS
 from charl.kernel.nest import Nest
+from charl.kernel.reductions import (
+    PARTS,
+    column_fold,
+    is_column_fold,
+    leaves_parts,
+    reduce_part,
+)
+from charl.kernel.schedule import has_parts
 from charl.ops.reduce import reduced_axes
 from charl.records import record
 from charl.types.dims import Dim, Polynomial
@@ -29,7 +38,8 @@ class Kernel:
     """`function` takes the stretch of the outermost loop, the inputs (`inputs` are the program's
     values), and the outputs in the order of the fused statement's results. `outermost` is the
     number of turns of the outermost loop, None where the kernel is not to be split, and `inner` the
-    elements of one turn; `cost` is the work of an element. `flat`: tensors are one long axis."""
+    elements of one turn; `cost` is the work of an element. `flat`: tensors are one long axis.
+    `join` makes the result of the parts that stretches leave, where they do."""
 
     function: Function
     inputs: tuple[Value, ...]
@@ -37,6 +47,7 @@ class Kernel:
     inner: Dim
     cost: int
     flat: bool
+    join: Kernel | None = None
 
 
 def build(name: str, fused: Statement) -> Kernel:
@@ -47,39 +58,66 @@ def build(name: str, fused: Statement) -> Kernel:
     return kernel
 
 
-def construct(name: str, fused: Statement, kept: Collection[Value]) -> tuple[Kernel, Nest]:
-    """The kernel, with the rows of these values kept, and how it went."""
+def construct(
+    name: str, fused: Statement, kept: Collection[Value], *, whole: bool = False
+) -> tuple[Kernel, Nest]:
+    """The kernel, with the rows of these values kept, and how it went; `whole`: not in parts."""
     (block,) = fused.blocks
+    inputs, flat = inputs_of(block), is_flat(block)
     definitions = {s.results[0]: s for s in block.statements}
-    inputs = inputs_of(block)
-    flat = is_flat(block)
-    low, high = Value(INT, name="low"), Value(INT, name="high")
-    shape = domain(block)
+    root = definitions[block.results[0]]
+    outermost, inner = loops_of(block, root, flat)
+    cost = sum(s.op.cost for s in block.statements)
+    in_parts = not whole and leaves_parts(root) and has_parts(outermost, inner, cost)
+    join = joining(f"{name}.join", root) if in_parts else None
+
+    low, high, part = (Value(INT, name=text) for text in ("low", "high", "part"))
     given = {v: parameter(v, flat) for v in inputs}
     made = {v: parameter(v, flat) for v in block.results}
-    body = Block((low, high, *given.values(), *made.values()))
+    if join is not None:
+        made[root.results[0]] = Value(join.inputs[0].type, name="parts")
+    parameters = (low, high, *given.values(), *made.values())
+    body = Block(parameters if join is None else (*parameters, part))
     nest = Nest(body, given, definitions, tuple(made.values()), kept)
-    cost = sum(s.op.cost for s in block.statements)
-    if flat:
-        size: Dim = 1
-        for dim in shape:
-            size = times(size, dim)
-        shape = (size,)
-    last = definitions[block.results[0]]
-    if is_column_fold(last):
-        assert len(block.results) == 1
-        column_fold(nest, last, made[block.results[0]], low, high)
-        outermost = None if 0 in reduced_axes(last) else last.operands[0].shape[0]
-        inner = product(last.operands[0].shape[1:])
+    if join is not None:
+        reduce_part(nest, root, made[root.results[0]], (low, high), part)
+    elif is_column_fold(root):
+        column_fold(nest, root, made[root.results[0]], (low, high))
     else:
+        shape = (product(domain(block)),) if flat else domain(block)
         store_all(nest, shape, [(v, made[v]) for v in block.results], low, high)
-        outermost = shape[0] if shape else None
-        extra = [reduced_size(s) for s in block.statements if s.op.name in FOLDS]
-        inner = times(
-            product(shape[1:]), max(extra, key=lambda d: d if isinstance(d, int) else 64, default=1)
-        )
+    if leaves_parts(root) and join is None:
+        outermost = None
     function = Function(name, body)
-    return Kernel(function, tuple(inputs), outermost, inner, cost, flat), nest
+    return Kernel(function, tuple(inputs), outermost, inner, cost, flat, join), nest
+
+
+def joining(name: str, root: Statement) -> Kernel:
+    """The kernel that reduces the parts of a reduction."""
+    (result,) = root.results
+    parts = Value(Tensor(result.dtype, (PARTS, *result.shape)), name="parts")
+    block = Block()
+    block.results = (Builder(block)(root.op, parts, axis=(0,), keep_dims=False),)
+    fused = Statement(FUSED, (parts,), {}, (block,), (result,))
+    return construct(name, fused, (), whole=True)[0]
+
+
+def loops_of(block: Block, root: Statement, flat: bool) -> tuple[Dim | None, Dim]:
+    """The turns of the outermost loop, where threads may share it, and the elements of one."""
+    if leaves_parts(root) or is_column_fold(root):
+        first, *others = root.operands[0].shape
+        return first, times(product(others), widest_fold(block, root))
+    shape = domain(block)
+    if flat:
+        return product(shape), 1
+    return shape[0] if shape else None, times(product(shape[1:]), widest_fold(block, None))
+
+
+def widest_fold(block: Block, apart: Statement | None) -> Dim:
+    """The elements that a reduction takes in for one of its own, at most; `apart` aside."""
+    folds = [s for s in block.statements if s.op.name in FOLDS and s is not apart]
+    sizes = [product([s.operands[0].shape[a] for a in reduced_axes(s)]) for s in folds]
+    return max(sizes, key=lambda d: d if isinstance(d, int) else 64, default=1)
 
 
 def inputs_of(block: Block) -> list[Value]:
@@ -110,11 +148,6 @@ def product(shape: Sequence[Dim]) -> Dim:
     return total
 
 
-def reduced_size(statement: Statement) -> Dim:
-    shape = statement.operands[0].shape
-    return product([shape[a] for a in reduced_axes(statement)])
-
-
 def domain(block: Block) -> tuple[Dim, ...]:
     """The shape of the result with the most axes."""
     return max((v.shape for v in block.results), key=len)
@@ -126,16 +159,6 @@ def is_flat(block: Block) -> bool:
         s.op.elementwise or (s.op.name == "broadcast" and not s.operands[0].rank)
         for s in block.statements
     )
-
-
-def is_column_fold(statement: Statement) -> bool:
-    """Whether it is a reduction that leaves the last axis."""
-    if statement.op.name not in FOLDS or not FOLDS[statement.op.name].combine:
-        return False
-    (x,) = statement.operands
-    axes = reduced_axes(statement)
-    result = statement.results[0].dtype
-    return bool(axes) and x.rank - 1 not in axes and wide(result) == result
 
 
 def store_all(
@@ -179,64 +202,3 @@ def index_of(nest: Nest, target: Value, index: Sequence[Value]) -> list[Value]:
     zero = nest.constant(0, INT64)
     n = target.rank
     return [*index[:n], *(zero for _ in range(n - len(index)))]
-
-
-Body = Callable[[list["Value | None"]], None]
-
-
-def column_fold(nest: Nest, statement: Statement, target: Value, low: Value, high: Value) -> None:
-    """Loops: the kept axes before the first reduced one, then all others, in memory's order."""
-    (x,) = statement.operands
-    fold = FOLDS[statement.op.name]
-    axes = reduced_axes(statement)
-    n, first = x.rank, axes[0]
-    keep = statement.attributes.get("keep_dims", False)
-    zero = nest.constant(0, INT64)
-    stop = {a: nest.size(x, a) for a in range(n)}
-    (neutral,) = fold.initial(nest, x.dtype)
-
-    def place(index: Sequence[Value | None]) -> list[Value]:
-        found = []
-        for axis in range(n):
-            value = index[axis]
-            if axis in axes:
-                if keep:
-                    found.append(zero)
-            else:
-                assert value is not None
-                found.append(value)
-        return found
-
-    def loops(order: Sequence[int], index: list[Value | None], body: Body) -> None:
-        if not order:
-            body(index)
-            return
-        axis, *rest = order
-
-        def turn(i: Value, carried: Sequence[Value]) -> Sequence[Value]:
-            inner = [*index]
-            inner[axis] = i
-            loops(rest, inner, body)
-            return ()
-
-        bounds = (low, high) if axis == 0 and 0 not in axes else (zero, stop[axis])
-        nest.loop(*bounds, (), turn)
-
-    def fill(index: list[Value | None]) -> None:
-        nest.store(target, neutral, place(index))
-
-    def take_in(index: list[Value | None]) -> None:
-        at = place(index)
-        old = nest.levels[-1].builder(LOAD.name, target, *at)
-        nest.depths[old] = len(nest.levels) - 1
-        full = [i for i in index if i is not None]
-        (new,) = fold.step(nest, (old,), nest.element(x, full), full)
-        nest.store(target, new, at)
-
-    def rows(index: list[Value | None]) -> None:
-        if fold.needs_elements:
-            nest.require_elements(x, axes)
-        loops([a for a in range(first, n) if a not in axes], index, fill)
-        loops(list(range(first, n)), index, take_in)
-
-    loops(list(range(first)), [None] * n, rows)

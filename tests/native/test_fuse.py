@@ -108,5 +108,27 @@ print(both(x, x))
     assert names(build("kernel", statement)).count("exp") == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "in_parts"),
+    [
+        ("sum(x)", True),
+        ("max(exp(x))", True),
+        ("sum(x, axis: 0)", True),
+        ("sum(x * x, axis: 0, keep_dims: true)", True),
+        ("sum(x, axis: 1)", False),
+        ("argmax(reshape(x, [400000]))", False),
+        ("sum(x[0..30], axis: 0)", False),  # too little
+    ],
+)
+def test_long_reductions_over_the_first_axis_leave_parts(text: str, in_parts: bool) -> None:
+    large = "let x = random_normal([4000, 100])\n"
+    *_, last = fused(f"{large}print({text})\n")
+    kernel = build("kernel", last)
+    assert (kernel.join is not None) == in_parts
+    for function in (kernel.function, *([kernel.join.function] if kernel.join else [])):
+        shown = print_program(Program({function.name: function}, function.name))
+        assert print_program(parse_program(shown)) == shown
+
+
 def test_every_reduction_folds() -> None:
     assert FOLDS.keys() == REDUCTIONS

@@ -1,8 +1,7 @@
 """Kernels: what a `fused` statement becomes.
 
-A kernel is an LLVM function over a stretch of its outermost loop. A small one is called in place,
-where LLVM may inline it; a large one is split among the threads by `charl_parallel`, whose
-stretches depend on sizes alone. The innermost loops are left plain, for LLVM to vectorise: pointers
+A kernel is an LLVM function over a stretch of its outermost loop; `launch.py` calls it. The
+innermost loops are left plain, for LLVM to vectorise: pointers
 do not alias, integers wrap, and a sum that a loop carries may be taken in any order.
 
 A result takes over the memory of an operand that ends here, where the kernel may write over it and
@@ -13,7 +12,8 @@ the loop do not look at each other's elements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
+from itertools import chain
 from math import prod
 
 from charl.backend.llvm.control import Carried
@@ -23,6 +23,7 @@ from charl.backend.llvm.functions import (
     constant_literal,
     writer,
 )
+from charl.backend.llvm.launch import launch, launch_in_parts, symbol
 from charl.backend.llvm.layout import Held, dtype_of, rank, register_types
 from charl.backend.llvm.module import INDEPENDENT_ACCESS, INDEPENDENT_TURNS, Module
 from charl.backend.llvm.scalars import has_form, scalar
@@ -41,9 +42,6 @@ from charl.kernel.build import Kernel, build
 from charl.kernel.overwriting import STOPPING, overwritable
 from charl.types.types import Tensor, is_scalar
 
-# The work, in additions, that is worth a thread's attention.
-GRAIN = 1 << 16
-
 
 def can_write(s: Statement) -> bool:
     """Whether a kernel can compute the statement's elements."""
@@ -55,28 +53,22 @@ def can_write(s: Statement) -> bool:
 @writer("fused")
 def _fused(w: FunctionWriter, s: Statement) -> None:
     kernel = build(f"kernel{len(w.module.kernels)}", s)
-    name = f"@{kernel.function.name}"
-    w.module.kernels.append(kernel)
     over = taken_over(w, kernel, s)
     own = dict(zip((*kernel.inputs, *s.results), kernel.function.body.parameters[2:]))
     shared = {own[v] for pair in over.items() for v in pair}
-    writer = KernelWriter(w.module, kernel, name, shared)
-    w.module.kernel_texts.append(writer.write())
+    may_fail = define(w.module, kernel, shared)
     given = arguments(w, kernel)
     alone = {x: nobody_else(w, x) for x in over.values()}
     places = [
         write_over(w, over[v], v, alone[over[v]]) if v in over else new_result(w, v)
         for v in s.results
     ]
-    for value, held in zip(s.results, places):
-        given += [("ptr", held.text)]
-        if not is_flat(kernel, value):
-            sizes = zip(held.sizes, value.type.shape if isinstance(value.type, Tensor) else ())
-            given += [("i64", size) for size, dim in sizes if not isinstance(dim, int)]
-        else:
-            given += flat_size(w, value)
-    status = launch(w, kernel, name, given)
-    if writer.may_fail:
+    results = [result_argument(w, kernel, v, held) for v, held in zip(s.results, places)]
+    if kernel.join is None:
+        status = launch(w, kernel, [*given, *chain.from_iterable(results)])
+    else:
+        status = launch_in_parts(w, kernel, kernel.join, given, results[0], s.results[0])
+    if may_fail:
         w.fail_if(w.text.let(f"icmp ne i32 {status}, 0"))
     for value, held in zip(s.results, places):
         if is_scalar(value.type):
@@ -88,10 +80,34 @@ def _fused(w: FunctionWriter, s: Statement) -> None:
         w.release(left)
 
 
+def define(module: Module, kernel: Kernel, shared: Collection[Value]) -> bool:
+    """Writes the kernel's function, and whether that may fail; `shared` are its parameters that may
+    be the same memory."""
+    writer = KernelWriter(module, kernel, shared)
+    module.kernels.append(kernel)
+    module.kernel_texts.append(writer.write())
+    if kernel.join is not None:
+        joining = KernelWriter(module, kernel.join, ())
+        module.kernels.append(kernel.join)
+        module.kernel_texts[-1] += joining.write()
+        return writer.may_fail or joining.may_fail
+    return writer.may_fail
+
+
+def result_argument(
+    w: FunctionWriter, kernel: Kernel, value: Value, held: Held
+) -> list[tuple[str, str]]:
+    """The registers of a result's place, with their types."""
+    if is_flat(kernel, value):
+        return [("ptr", held.text), *flat_size(w, value)]
+    dims = zip(held.sizes, value.type.shape if isinstance(value.type, Tensor) else ())
+    return [("ptr", held.text), *(("i64", n) for n, dim in dims if not isinstance(dim, int))]
+
+
 def taken_over(w: FunctionWriter, kernel: Kernel, s: Statement) -> dict[Value, Value]:
     """The results that may be written over operands that end here, each over its own."""
     found: dict[Value, Value] = {}
-    if not w.dying:
+    if not w.dying or kernel.join is not None:
         return found
     for result, able in zip(s.results, overwritable(kernel)):
         free = [x for x in able if x in w.dying and x not in found.values()]
@@ -163,74 +179,12 @@ def arguments(w: FunctionWriter, kernel: Kernel) -> list[tuple[str, str]]:
     return found
 
 
-def launch(w: FunctionWriter, kernel: Kernel, name: str, given: list[tuple[str, str]]) -> str:
-    """Calls the kernel over its whole outermost loop, in parallel where it is long; its status."""
-    count = "1" if kernel.outermost is None else w.size(kernel.outermost)
-    inner = kernel.inner * kernel.cost if isinstance(kernel.inner, int) else 64 * kernel.cost
-    grain = max(1, GRAIN // max(inner, 1))
-    if kernel.outermost is None or (count.isdecimal() and int(count) <= 2 * grain):
-        given = [("i64", "0"), ("i64", count), *given]
-        w.module.kernel_texts[-1] += whole(name, given)
-        listed = ", ".join(f"{kind} {text}" for kind, text in given if not is_literal(text))
-        return w.text.let(f"call i32 {name}.whole({listed})")
-    for place, (kind, text) in enumerate(given):
-        w.put_word(w.text, place, kind, text)
-    w.slot_words = max(w.slot_words, len(given))
-    w.module.kernel_texts[-1] += part(name, [kind for kind, _ in given])
-    call = w.declare("charl_parallel", "i32", ["ptr", "ptr", "i64", "i64"])
-    return w.text.let(f"call i32 {call}(ptr {name}.part, ptr {w.slots}, i64 {count}, i64 {grain})")
-
-
-def whole(name: str, given: list[tuple[str, str]]) -> str:
-    """The kernel over its whole loop, with what its one call gives that never changes: a call of
-    it may stand in another part of the module (`parts.py`)."""
-    varying = [f"{kind} %a{n}" for n, (kind, text) in enumerate(given) if not is_literal(text)]
-    listed = [
-        f"{kind} {text if is_literal(text) else f'%a{n}'}" for n, (kind, text) in enumerate(given)
-    ]
-    return "\n".join(
-        [
-            f"define internal i32 {name}.whole({', '.join(varying)}) {{",
-            f"  %status = call i32 {name}({', '.join(listed)})",
-            "  ret i32 %status",
-            "}",
-            "",
-        ]
-    )
-
-
-def is_literal(text: str) -> bool:
-    """Whether it is a number."""
-    return text[0] not in "%@g"
-
-
-def part(name: str, kinds: Sequence[str]) -> str:
-    """The kernel with its operands in memory, as `charl_parallel` calls it."""
-    lines = []
-    for place, kind in enumerate(kinds):
-        lines.append(f"  %p{place} = getelementptr i64, ptr %words, i64 {place}")
-        lines.append(f"  %a{place} = load {kind}, ptr %p{place}")
-    listed = "".join(f", {kind} %a{place}" for place, kind in enumerate(kinds))
-    return "\n".join(
-        [
-            f"define internal i32 {name}.part(ptr %words, i64 %low, i64 %high) {{",
-            *lines,
-            f"  %status = call i32 {name}(i64 %low, i64 %high{listed})",
-            "  ret i32 %status",
-            "}",
-            "",
-        ]
-    )
-
-
 class KernelWriter(FunctionWriter):
     """Writes the function of a kernel: loops, elements, scalars that wrap."""
 
-    def __init__(
-        self, module: Module, kernel: Kernel, name: str, shared: Collection[Value]
-    ) -> None:
+    def __init__(self, module: Module, kernel: Kernel, shared: Collection[Value]) -> None:
         super().__init__(module, kernel.function)
-        self.name = name
+        self.name = symbol(kernel)
         self.shared = shared
         self.checked = False
         self.sums = carried_sums(kernel.function.body)

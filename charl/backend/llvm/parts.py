@@ -3,7 +3,7 @@
 What LLVM takes is more than in proportion to what it is given, and it works on one CPU. So of a
 large program the kernels go into parts of their own; the functions that call them know no more of
 them than their types. What a call gives that never changes is written into the kernel's part
-(`kernels.whole`), so that the kernel is optimised for it there.
+(`launch.whole`), so that the kernel is optimised for it there.
 
 How a program is parted depends on its text alone, and so does its code: the same on any machine.
 """

@@ -1,0 +1,172 @@
+"""Calling kernels: in place, or in stretches that the threads share.
+
+A small kernel is called in place, where LLVM may inline it; a large one is cut into stretches by
+`charl_parallel`, which hands its operands over in memory (`name.part`). The stretches of a
+reduction's first axis leave parts, and the kernel `join` makes the result of them. One part is
+already the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from charl.backend.llvm.functions import FunctionWriter
+from charl.backend.llvm.tensors import allocate
+from charl.core.ir import Value
+from charl.kernel import schedule
+from charl.kernel.build import Kernel
+from charl.kernel.reductions import PARTS
+from charl.types.types import Tensor
+
+Arguments = Sequence[tuple[str, str]]  # registers with their types
+
+
+def symbol(kernel: Kernel) -> str:
+    return f"@{kernel.function.name}"
+
+
+def launch(w: FunctionWriter, kernel: Kernel, given: Arguments) -> str:
+    """Calls the kernel over its whole outermost loop; its status."""
+    count = "1" if kernel.outermost is None else w.size(kernel.outermost)
+    grain = schedule.grain(kernel.inner, kernel.cost)
+    if kernel.outermost is None or (count.isdecimal() and int(count) <= 2 * grain):
+        return whole(w, kernel, count, given)
+    return share(w, kernel, count, str(grain), given)
+
+
+def launch_in_parts(
+    w: FunctionWriter,
+    kernel: Kernel,
+    join: Kernel,
+    given: Arguments,
+    result: Arguments,
+    value: Value,
+) -> str:
+    """Calls a reduction in parts, and joins them; its status."""
+    assert kernel.outermost is not None
+    text, count = w.text, w.size(kernel.outermost)
+    turns, parts = cut(w, kernel, count)
+    place, *sizes = result
+    if parts.isdecimal():
+        return several(w, kernel, join, (count, turns, parts), given, result, value)
+    at_once, in_parts, done = (text.label(x) for x in ("once", "several", "joined"))
+    text.branch(text.let(f"icmp sle i64 {parts}, 1"), at_once, in_parts)
+    text.place(at_once)
+    once = whole(w, kernel, count, [*given, place, ("i64", "1"), *sizes, ("i64", "0")])
+    after_once = text.here
+    text.jump(done)
+    text.place(in_parts)
+    joined = several(w, kernel, join, (count, turns, parts), given, result, value)
+    after_parts = text.here
+    text.jump(done)
+    text.place(done)
+    return text.phi("i32", [(once, after_once), (joined, after_parts)])
+
+
+def several(
+    w: FunctionWriter,
+    kernel: Kernel,
+    join: Kernel,
+    cuts: tuple[str, str, str],
+    given: Arguments,
+    result: Arguments,
+    value: Value,
+) -> str:
+    """The parts of a reduction over so many turns, each of so many, and so many parts; and their
+    joining."""
+    count, turns, parts = cuts
+    _, *sizes = result
+    left = iter(size for _, size in sizes)
+    shape = [str(dim) if isinstance(dim, int) else next(left) for dim in value.shape]
+    memory = allocate(w, Tensor(value.dtype, (PARTS, *value.shape)), [parts, *shape])
+    parted = [("ptr", memory.text), ("i64", parts), *sizes]
+    failed = share(w, kernel, count, turns, [*given, *parted], numbered=True)
+    joined = whole(w, join, "1", [*parted, *result])
+    w.release(memory.text)
+    return w.text.let(f"or i32 {failed}, {joined}")
+
+
+def cut(w: FunctionWriter, kernel: Kernel, count: str) -> tuple[str, str]:
+    """The turns of a part and the number of parts."""
+    if count.isdecimal():
+        known = schedule.part_turns(int(count), kernel.inner, kernel.cost)
+        return str(known), str(-(-int(count) // known))
+    least = max(schedule.grain(kernel.inner, kernel.cost), schedule.LEAST_TURNS)
+    even = divided_up(w, count, str(schedule.MOST_PARTS))
+    larger = w.text.let(f"icmp sgt i64 {even}, {least}")
+    turns = w.text.let(f"select i1 {larger}, i64 {even}, i64 {least}")
+    return turns, divided_up(w, count, turns)
+
+
+def divided_up(w: FunctionWriter, count: str, by: str) -> str:
+    more = w.text.let(f"add i64 {count}, {w.text.let(f'sub i64 {by}, 1')}")
+    return w.text.let(f"udiv i64 {more}, {by}")
+
+
+def whole(w: FunctionWriter, kernel: Kernel, count: str, given: Arguments) -> str:
+    """Calls the kernel over its whole loop. What the call gives that never changes is written
+    beside the kernel: a call of it may stand in another part of the module (`parts.py`)."""
+    operands = [("i64", "0"), ("i64", count), *given]
+    varying = [(kind, f"%a{n}") for n, (kind, x) in enumerate(operands) if not is_literal(x)]
+    listed = [f"{kind} {x if is_literal(x) else f'%a{n}'}" for n, (kind, x) in enumerate(operands)]
+    name = symbol(kernel)
+    parameters = ", ".join(f"{kind} {x}" for kind, x in varying)
+    w.module.kernel_texts[-1] += "\n".join(
+        [
+            f"define internal i32 {name}.whole({parameters}) {{",
+            f"  %status = call i32 {name}({', '.join(listed)})",
+            "  ret i32 %status",
+            "}",
+            "",
+        ]
+    )
+    passed = ", ".join(f"{kind} {x}" for kind, x in operands if not is_literal(x))
+    return w.text.let(f"call i32 {name}.whole({passed})")
+
+
+def is_literal(text: str) -> bool:
+    """Whether it is a number."""
+    return text[0] not in "%@g"
+
+
+def share(
+    w: FunctionWriter,
+    kernel: Kernel,
+    count: str,
+    turns: str,
+    given: Arguments,
+    *,
+    numbered: bool = False,
+) -> str:
+    """Has the threads share the loop, in stretches of so many turns; the status. `numbered`: the
+    kernel takes the number of its stretch."""
+    words = [*given, ("i64", turns)] if numbered else given
+    for place, (kind, text) in enumerate(words):
+        w.put_word(w.text, place, kind, text)
+    w.slot_words = max(w.slot_words, len(words))
+    name = symbol(kernel)
+    w.module.kernel_texts[-1] += part(name, [kind for kind, _ in given], numbered)
+    run = w.declare("charl_parallel", "i32", ["ptr", "ptr", "i64", "i64"])
+    return w.text.let(f"call i32 {run}(ptr {name}.part, ptr {w.slots}, i64 {count}, i64 {turns})")
+
+
+def part(name: str, kinds: Sequence[str], numbered: bool) -> str:
+    """The kernel with its operands in memory, as `charl_parallel` calls it."""
+    lines = []
+    for place, kind in enumerate([*kinds, "i64"] if numbered else kinds):
+        lines.append(f"  %p{place} = getelementptr i64, ptr %words, i64 {place}")
+        lines.append(f"  %a{place} = load {kind}, ptr %p{place}")
+    listed = "".join(f", {kind} %a{place}" for place, kind in enumerate(kinds))
+    if numbered:
+        lines.append(f"  %number = udiv i64 %low, %a{len(kinds)}")
+        listed += ", i64 %number"
+    return "\n".join(
+        [
+            f"define internal i32 {name}.part(ptr %words, i64 %low, i64 %high) {{",
+            *lines,
+            f"  %status = call i32 {name}(i64 %low, i64 %high{listed})",
+            "  ret i32 %status",
+            "}",
+            "",
+        ]
+    )
