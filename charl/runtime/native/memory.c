@@ -14,6 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Under AddressSanitizer what is free must not be touched, here as with `free`. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(place, bytes) ((void)(place), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(place, bytes) ((void)(place), (void)(bytes))
+#endif
+
 enum { FRONT = 64, CLASSES = 160, CHUNK = 1 << 20, LARGEST_CHUNKED = 1 << 15 };
 
 typedef struct Block {
@@ -109,6 +117,7 @@ void *charl_allocate(int64_t bytes) {
         }
         block->size_class = class;
     }
+    ASAN_UNPOISON_MEMORY_REGION((char *)block + FRONT, room);
     block->number = -1;
     block->description = NULL;
     block->header.references = 1;
@@ -205,6 +214,7 @@ void charl_free(void *pointer) {
             let_go_parts(block, &pending);
         }
         in_use -= block->header.bytes;
+        ASAN_POISON_MEMORY_REGION((char *)block + FRONT, block->header.bytes);
         block->next_free = free_blocks[block->size_class];
         free_blocks[block->size_class] = block;
     }
@@ -254,6 +264,7 @@ void charl_reset(void) {
     while (chunks != NULL) {
         Chunk *next = chunks->next;
         if (spare_chunks == NULL) {
+            ASAN_UNPOISON_MEMORY_REGION(chunks, CHUNK);
             chunks->next = NULL;
             spare_chunks = chunks;
         } else {
