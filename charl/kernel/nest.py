@@ -27,6 +27,7 @@ from charl.kernel.folds import FOLDS, Fold
 from charl.ops.reduce import reduced_axes
 from charl.records import field, record
 from charl.types import dims
+from charl.types.dims import Dim, Polynomial
 from charl.types.dtypes import INT64, DType
 from charl.types.types import INT, Tensor
 
@@ -190,19 +191,40 @@ class Nest:
         self.rows[tensor, *index[:-1]] = Row(scratch, *reversed(self.levels[depth - 1 : depth + 1]))
 
     def size_of(self, tensor: Value, axis: int) -> Value:
-        """The size of a tensor that is computed here: of an operand that has its shape, or found
-        among the parameters by its dim."""
+        """The size of a tensor that is computed here: of an operand that has its shape, or as its
+        type says."""
         wanted, statement = tensor.shape[axis], self.definitions[tensor]
         if statement.op.elementwise:
             like = next(v for v in statement.operands if v.rank == tensor.rank)
             return self.size(like, axis)
+        return self.told(wanted)
+
+    def told(self, wanted: Dim) -> Value:
+        """A size that a parameter has, or what is computed from such sizes."""
+        if isinstance(wanted, int):
+            return self.constant(wanted, INT64)
         for parameter in (*self.tensors.values(), *self.results):
             assert isinstance(parameter.type, Tensor)
             if not parameter.type.shape and parameter.dim == wanted:
                 return parameter
             if wanted in parameter.type.shape:
                 return self.size_in(parameter, parameter.type.shape.index(wanted))
-        raise LookupError(f"no parameter tells the size {dims.show(wanted)}")
+        if not isinstance(wanted, Polynomial) or dims.as_symbol(wanted) is not None:
+            raise LookupError(f"no parameter tells the size {dims.show(wanted)}")
+        total: Value | None = None
+        for monomial, coefficient in wanted.terms:
+            term = self.constant(coefficient, INT64)
+            for atom in monomial:
+                term = self("mul", term, self.atom(atom))
+            total = term if total is None else self("add", total, term)
+        assert total is not None  # a polynomial has terms
+        return total
+
+    def atom(self, atom: dims.Atom) -> Value:
+        if isinstance(atom, dims.Symbol):
+            return self.told(dims.of(atom))
+        op = "floor_div" if isinstance(atom, dims.FloorDiv) else "mod"
+        return self(op, self.told(atom.numerator), self.told(atom.denominator))
 
     def size_in(self, parameter: Value, axis: int) -> Value:
         assert isinstance(parameter.type, Tensor)
