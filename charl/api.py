@@ -79,7 +79,7 @@ def load(
     """Checks a file and runs its top-level code, but not its `main`. Raises Error.
 
     `arguments` are what the program's own `arguments()` gives; `backend` is "native" or
-    "interpreter", without it what CHARL_BACKEND says.
+    "interpreter", without it what CHARL_BACKEND says, else native.
     """
     try:
         source = driver.read_source(fspath(path))

@@ -1,7 +1,9 @@
 """What runs a program: native code, or the interpreter, which is the reference.
 
-`--backend` says it, else the environment variable CHARL_BACKEND, else `DEFAULT`. Where LLVM or the
-runtime's library is missing there is only the interpreter; that is said, once for each process.
+`--backend` says it, else the environment variable CHARL_BACKEND, else what is usual for the
+command: native code, but the interpreter for what runs once and is done before it would be compiled
+(`charl test`). Where LLVM or the runtime's library is missing there is only the interpreter; that
+is said, once for each process.
 """
 
 from __future__ import annotations
@@ -23,15 +25,15 @@ else:
     Backend = str
 
 NAMES: tuple[Backend, ...] = ("native", "interpreter")
-DEFAULT: Backend = "interpreter"
+DEFAULT: Backend = "native"
 VARIABLE = "CHARL_BACKEND"
 
 
-def choose(word: str | None = None) -> Backend:
+def choose(word: str | None = None, usual: Backend = DEFAULT) -> Backend:
     """The backend of this name that can be had, or the one to take without a name.
 
     Raises CharlError (E0706) for an unknown one."""
-    wanted = word or os.environ.get(VARIABLE) or DEFAULT
+    wanted = word or os.environ.get(VARIABLE) or usual
     for name in NAMES:
         if name == wanted:
             return available(name)

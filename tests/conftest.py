@@ -11,6 +11,10 @@ from hypothesis import settings
 # Set for the processes that tests start, too; one folder, so that bytecode is compiled once.
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parent.parent / ".pytest_cache")
 
+# Most tests run a small program once: the interpreter is done before it would be compiled. Those of
+# native code ask for it; with CHARL_BACKEND=native all others run natively, too.
+os.environ.setdefault("CHARL_BACKEND", "interpreter")
+
 # A loaded machine is no failure: examples have no deadline.
 settings.register_profile("charl", deadline=None)
 settings.load_profile("charl")

@@ -116,6 +116,19 @@ def test_running_again_loads_no_compiler(tmp_path: Path) -> None:
     assert not again & {"pathlib", "shutil", "hashlib"}
 
 
+def test_a_kept_program_loads_neither_numpy_nor_typing(tmp_path: Path) -> None:
+    """Only the runtime's library and the loader of machine code."""
+    pytest.importorskip("llvmlite")
+    (tmp_path / "a.ch").write_text('let n = 3\nprint(f"{n} of {n}")\n')
+    cache = {"CHARL_CACHE": "1", "XDG_CACHE_HOME": str(tmp_path)}
+    command = "run", "--backend", "native", str(tmp_path / "a.ch")
+    assert "numpy" in modules_of(*command, **cache)
+    again = modules_of(*command, **cache)
+    assert packages(again) & {"charl.runtime", "charl.cache"}
+    assert not packages(again) & {"charl.core", "charl.ops", "charl.types", "charl.interp"}
+    assert not again & {"numpy", "llvmlite", "typing", "re", "enum", "pickle", "threading"}
+
+
 class TestBytecode:
     """Python told to write no bytecode beside sources: that of Charl goes to the cache folder."""
 

@@ -12,12 +12,17 @@ PASSES = ("drop_unreached", "dce", "inline", "simplify", "contractions", "cse", 
 
 DEFAULT_LEVEL = 2
 
-BACKEND = Option(
-    "--backend",
-    f"what executes the program, else ${backends.VARIABLE}, else {backends.DEFAULT}",
-    "NAME",
-    choices=backends.NAMES,
-)
+
+def backend_option(usual: backends.Backend = backends.DEFAULT) -> Option:
+    return Option(
+        "--backend",
+        f"what executes the program, else ${backends.VARIABLE}, else {usual}",
+        "NAME",
+        choices=backends.NAMES,
+    )
+
+
+BACKEND = backend_option()
 LEVEL = Option(
     "--level",
     f"how hard native code is optimised, usually {DEFAULT_LEVEL}",
@@ -32,9 +37,11 @@ PASS_LIST = Option(
 )
 
 
-def backend_of(invocation: Invocation) -> backends.Backend:
+def backend_of(
+    invocation: Invocation, usual: backends.Backend = backends.DEFAULT
+) -> backends.Backend:
     """Raises CharlError (E0706) where the environment names an unknown one."""
-    return backends.choose(invocation.value(BACKEND.name, "") or None)
+    return backends.choose(invocation.value(BACKEND.name, "") or None, usual)
 
 
 def level_of(invocation: Invocation) -> int:

@@ -25,7 +25,7 @@ from charl.diagnostics.as_json import to_json
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, error
 from charl.records import record
 from charl.tools.arguments import JSON, Command, Invocation, Option, Word
-from charl.tools.compiling import BACKEND, backend_of
+from charl.tools.compiling import backend_of, backend_option
 from charl.tools.files import plural, source_paths
 from charl.tools.guard import diagnose
 from charl.tools.report import exit_status, rendered, wants_colour
@@ -41,6 +41,9 @@ diagnostics of failed tests go to the standard output, and the summary to the st
 Exit status: 0 when all tests pass, else 1.
 """
 
+
+# A test runs once: most are done before they would be compiled.
+USUAL: Backend = "interpreter"
 
 # A file is split between processes only for more tests than this: each has to check it again.
 FEW_TESTS = 8
@@ -71,7 +74,7 @@ class Outcome:
 
 def run(invocation: Invocation) -> int:
     jobs = jobs_of(invocation.options.get("--jobs"))
-    backend = backend_of(invocation)
+    backend = backend_of(invocation, USUAL)
     paths = source_paths(invocation.operands)
     json = invocation.has("--json")
     start = time.perf_counter()
@@ -241,7 +244,7 @@ COMMAND = Command(
     options=(
         Option("--jobs", "how many processes run tests (one for each core)", "N", short="-j"),
         Option("--filter", "run the tests whose name contains TEXT", "TEXT"),
-        BACKEND,
+        backend_option(USUAL),
         JSON,
     ),
     operands=(0, None),

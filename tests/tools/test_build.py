@@ -139,6 +139,16 @@ def test_the_environment_chooses_the_backend(
     assert "did you mean `native`?" in told
 
 
+def test_usually_programs_are_compiled_and_tests_interpreted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHARL_BACKEND")
+    assert main(["run", "-v", "a.ch"]) == 0
+    assert "native code" in capsys.readouterr().err
+    assert "else $CHARL_BACKEND, else native" in shown(capsys, "run", "--help")
+    assert "else $CHARL_BACKEND, else interpreter" in shown(capsys, "test", "--help")
+
+
 def test_what_native_code_leaves_to_the_interpreter(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
