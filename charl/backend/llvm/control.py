@@ -1,13 +1,13 @@
 """Control flow: branches, loops, calls, and the checks that stop a program.
 
-Loops look now and then whether the user has pressed Ctrl-C: at every turn where a turn is long, and
-every few thousand turns of a loop that only computes with scalars, so that LLVM sees a plain loop.
+A `while` looks at every turn whether the user has pressed Ctrl-C; `for` has a file of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from charl.backend.llvm import lists, tensors
 from charl.backend.llvm.functions import (
     UNLIKELY,
     FunctionWriter,
@@ -19,9 +19,6 @@ from charl.backend.llvm.functions import (
 from charl.backend.llvm.layout import Held, held_in, register_types, registers
 from charl.core.ir import Block, Statement, Value
 from charl.types.types import Box, List, Tensor, is_scalar
-
-# The turns of a plain loop between two looks.
-PLAIN_TURNS = 1 << 16
 
 
 @writer("constant")
@@ -92,89 +89,22 @@ def block_registers(w: FunctionWriter, block: Block, like: Sequence[Value]) -> l
 # --- Loops ---------------------------------------------------------------------------------------
 
 
-@writer("for")
-def _for(w: FunctionWriter, s: Statement) -> None:
-    """Turns are counted from 0, so that the loop ends whatever its step is."""
-    low, high, step = (w.of(v) for v in s.operands[:3])
-    (body,) = s.blocks
-    if step == "1":
-        start, stop = low, high
-    else:
-        start, stop = "0", turns(w, low, high, step)
-    first = initial(w, s.operands[3:], body.parameters[1:])
-    plain = is_plain(body)
-    head, inner, end = (w.text.label(x) for x in ("for", "turn", "for.end"))
-    before = w.text.here
-    w.text.place(head)
-    index, index_gap = w.text.open_phi("i64")
-    carried = Carried(w, body.parameters[1:])
-    goes_on = w.text.let(f"icmp slt i64 {index}, {stop}")
-    w.text.branch(goes_on, inner, end)
-    if plain:
-        # `head` begins a stretch of turns, `inner` a turn.
-        w.text.place(inner)
-        beyond = w.text.let(f"sub i64 {stop}, {index}")
-        few = w.text.let(f"icmp slt i64 {beyond}, {PLAIN_TURNS}")
-        count = w.text.let(f"select i1 {few}, i64 {beyond}, i64 {PLAIN_TURNS}")
-        pause = w.text.let(f"add nsw i64 {index}, {count}")
-        stretch, turn = w.text.here, w.text.label("turn")
-        w.text.place(turn)
-        place, place_gap = w.text.open_phi("i64")
-        within = Carried(w, body.parameters[1:])
-    else:
-        w.text.place(inner)
-        poll(w)
-        place, within = index, carried
-    symbols = w.scope()
-    counter = body.parameters[0]
-    if step == "1":
-        w.bind(counter, Held(place))
-    else:
-        gone = w.text.let(f"mul i64 {place}, {step}")
-        w.bind(counter, Held(w.text.let(f"add i64 {low}, {gone}")))
-    within.bind()
-    w.block(body)
-    names = block_registers(w, body, body.parameters[1:]) if w.text.reached else []
-    w.restore(symbols)
-    if plain:
-        following = w.text.let(f"add nsw i64 {place}, 1")
-        more = w.text.let(f"icmp slt i64 {following}, {pause}")
-        latch = w.text.here
-        pausing = w.text.label("pause")
-        w.text.branch(more, turn, pausing)
-        w.text.fill(place_gap, [(index, stretch), (following, latch)])
-        within.fill([(carried.names, stretch), (names, latch)])
-        w.text.place(pausing)
-        poll(w)
-        edge = w.text.here
-        w.text.jump(head)
-        w.text.fill(index_gap, [(start, before), (following, edge)])
-        carried.fill([(first, before), (names, edge)])
-    else:
-        incoming = [(start, before)]
-        values = [(first, before)]
-        if w.text.reached:
-            following = w.text.let(f"add nsw i64 {index}, 1")
-            edge = w.text.here
-            w.text.jump(head)
-            incoming.append((following, edge))
-            values.append((names, edge))
-        w.text.fill(index_gap, incoming)
-        carried.fill(values)
-    w.text.place(end)
-    carried.give(s.results)
-
-
 class Carried:
-    """The phis of what a loop carries."""
+    """The phis of what a loop carries; what `stays` where it is needs none for its pointer."""
 
-    def __init__(self, w: FunctionWriter, parameters: Sequence[Value]) -> None:
-        self.w, self.parameters = w, parameters
+    def __init__(
+        self, w: FunctionWriter, parameters: Sequence[Value], stays: Mapping[Value, str] = {}
+    ) -> None:
+        self.w, self.parameters, self.stays = w, parameters, stays
         self.names: list[str] = []
-        self.gaps: list[int] = []
+        self.gaps: list[int | None] = []
         for value in parameters:
             for type in register_types(value.type):
-                name, gap = w.text.open_phi(type)
+                gap: int | None = None
+                if type == "ptr" and value in stays:
+                    name = stays[value]
+                else:
+                    name, gap = w.text.open_phi(type)
                 self.names.append(name)
                 self.gaps.append(gap)
 
@@ -190,33 +120,36 @@ class Carried:
 
     def fill(self, incoming: Sequence[tuple[Sequence[str], str]]) -> None:
         for position, gap in enumerate(self.gaps):
-            self.w.text.fill(gap, [(names[position], label) for names, label in incoming])
+            if gap is not None:
+                self.w.text.fill(gap, [(names[position], label) for names, label in incoming])
 
 
-def initial(w: FunctionWriter, operands: Sequence[Value], parameters: Sequence[Value]) -> list[str]:
-    """The registers of a loop's initial values, which it owns."""
+def initial(
+    w: FunctionWriter, s: Statement, parameters: Sequence[Value]
+) -> tuple[list[str], dict[Value, str]]:
+    """The registers of a loop's initial values, which it owns; and the pointers of those that it
+    changes in place, which nobody else holds."""
     found: list[str] = []
-    for value, parameter in zip(operands, parameters):
-        if counted(value):
+    stays: dict[Value, str] = {}
+    in_place = w.in_place.carries.get(s, ())
+    for inner in (x for block in s.blocks for x in block.walk()):
+        if inner.op.name == "list_get" and inner.operands[0] in w.held:
+            lists.parts(w, inner.operands[0])
+    operands = s.operands[len(s.operands) - len(parameters) :]
+    for place, (value, parameter) in enumerate(zip(operands, parameters)):
+        held = w.held[value]
+        if place in in_place:
+            if isinstance(value.type, List):
+                held = Held(lists.own(w, value))
+                if w.in_place.roots.get(parameter) is parameter:
+                    w.lists[parameter] = lists.parts_at(w, held.text)
+            else:
+                held = tensors.own(w, value)
+            stays[parameter] = held.text
+        elif counted(value):
             w.take(value)
-        found += registers(w.held[value], parameter.type)
-    return found
-
-
-def turns(w: FunctionWriter, low: str, high: str, step: str) -> str:
-    """How often a loop turns: (high - low) / step, rounded up, and not below zero."""
-    call = w.declare("charl_turns", "i64", ["i64", "i64", "i64"])
-    return w.text.let(f"call i64 {call}(i64 {low}, i64 {high}, i64 {step})")
-
-
-def is_plain(body: Block) -> bool:
-    """Whether a turn is short and cannot do more than compute with scalars."""
-    for statement in body.walk():
-        if statement.op.name in ("for", "while", "call", "custom_call", "scan"):
-            return False
-        if any(not is_scalar(v.type) for v in statement.results):
-            return False
-    return True
+        found += registers(held, parameter.type)
+    return found, stays
 
 
 def poll(w: FunctionWriter) -> None:
@@ -237,11 +170,11 @@ def poll(w: FunctionWriter) -> None:
 @writer("while")
 def _while(w: FunctionWriter, s: Statement) -> None:
     condition, body = s.blocks
-    first = initial(w, s.operands, body.parameters)
+    first, stays = initial(w, s, body.parameters)
     head, inner, end = (w.text.label(x) for x in ("while", "turn", "while.end"))
     before = w.text.here
     w.text.place(head)
-    carried = Carried(w, body.parameters)
+    carried = Carried(w, body.parameters, stays)
     poll(w)
     symbols = w.scope()
     carried.give(condition.parameters)

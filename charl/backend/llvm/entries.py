@@ -14,6 +14,7 @@ from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
     control,
     convolution,
     cumulative,
+    for_loops,
     kernels,
     lists,
     masks,

@@ -13,6 +13,7 @@ here is done by the host: the interpreter's rule for the op, called back with it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 from charl.backend.llvm import measuring
 from charl.backend.llvm.layout import (
@@ -30,7 +31,10 @@ from charl.backend.llvm.taken_out import items_taken_out
 from charl.backend.llvm.text import Text, literal, scalar_type
 from charl.backend.llvm.views import transposed_views
 from charl.core.ir import Block, Function, Statement, Value
+from charl.records import record
+from charl.transform.in_place import InPlace, plan_in_place
 from charl.transform.ownership import Ownership, plan_ownership
+from charl.transform.ranges import Check, Ranges, integer_ranges
 from charl.types import dims
 from charl.types.dims import Dim, FloorDiv, Modulo, Polynomial, Symbol
 from charl.types.dtypes import BOOL
@@ -58,9 +62,21 @@ def counted(value: Value) -> bool:
     return not is_scalar(value.type)
 
 
+@record
+class Scope:
+    """What a block knows, see `FunctionWriter`."""
+
+    symbols: Mapping[Symbol, str]
+    lists: Mapping[Value, tuple[str, str]]
+    inside: Mapping[tuple[str, str], str]
+
+
 class FunctionWriter:
     """Writes one function. `statement` is the one in hand, `dying` those of its operands that it
-    may still take over."""
+    may still take over, `spared` the checks that a guard around it has made superfluous.
+
+    What is in registers on every way to the statement in hand: `symbols`; of `lists` the length and
+    the pointer to the items; of indices that lie `inside` a size what they are from the front."""
 
     def __init__(self, module: Module, function: Function) -> None:
         self.module = module
@@ -69,7 +85,10 @@ class FunctionWriter:
         self.checked = True
         self.held: dict[Value, Held] = {}
         self.symbols: dict[Symbol, str] = {}
+        self.lists: dict[Value, tuple[str, str]] = {}
+        self.inside: dict[tuple[str, str], str] = {}
         self.plan: Ownership = plan_ownership(function, counted)
+        self.spared: frozenset[Check] = frozenset()
         self.statement: Statement | None = None
         self.dying: list[Value] = []
         self.views = transposed_views(function)
@@ -79,6 +98,14 @@ class FunctionWriter:
         self.leave = ""
         self.slots = ""
         self.slot_words = 0
+
+    @cached_property
+    def in_place(self) -> InPlace:
+        return plan_in_place(self.function, self.plan)
+
+    @cached_property
+    def ranges(self) -> Ranges:
+        return integer_ranges(self.function)
 
     # --- The function ---------------------------------------------------------------------------
 
@@ -209,6 +236,12 @@ class FunctionWriter:
         return pointer
 
     # --- Failures -------------------------------------------------------------------------------
+
+    def never_fails(self, place: int) -> bool:
+        """Whether a check of the statement in hand cannot fail here (see `ranges.py`)."""
+        assert self.statement is not None
+        check = self.statement, place
+        return check in self.spared or check in self.ranges.safe
 
     def fail_if(self, condition: str) -> None:
         if condition == "false":
@@ -352,7 +385,10 @@ class FunctionWriter:
     def scalar(self, statement: Statement) -> None:
         operands = [self.of(v) for v in statement.operands]
         kinds = [dtype_of(v.type) for v in statement.operands]
+        checked = self.checked
+        self.checked = checked and not self.never_fails(0)
         text = scalar(self, statement.op.name, operands, kinds, statement.attributes)
+        self.checked = checked
         self.bind(statement.results[0], Held(text))
 
     def host(self, statement: Statement) -> None:
@@ -377,12 +413,13 @@ class FunctionWriter:
             found.append((self.held[value], value.type))
         return found
 
-    def scope(self) -> Mapping[Symbol, str]:
-        """The symbols known now; given back to `restore` when a block is left."""
-        return dict(self.symbols)
+    def scope(self) -> Scope:
+        """What is known now; given back to `restore` when a block is left."""
+        return Scope(dict(self.symbols), dict(self.lists), dict(self.inside))
 
-    def restore(self, symbols: Mapping[Symbol, str]) -> None:
-        self.symbols = dict(symbols)
+    def restore(self, scope: Scope) -> None:
+        self.symbols = dict(scope.symbols)
+        self.lists, self.inside = dict(scope.lists), dict(scope.inside)
 
 
 def return_type(function: Function) -> str:

@@ -292,7 +292,7 @@ def _load(w: KernelWriter, s: Statement) -> None:
     tensor, *index = s.operands
     dtype = dtype_of(tensor.type)
     held = w.held[tensor]
-    offset = offset_of(w, held.sizes, [w.of(i) for i in index], checked=False)
+    offset = offset_of(w, held.sizes, [w.of(i) for i in index])
     place = element_place(w, dtype, held.text, offset)
     w.bind(s.results[0], Held(load_element(w, dtype, place, w.access)))
 
@@ -301,7 +301,7 @@ def _store(w: KernelWriter, s: Statement) -> None:
     tensor, value, *index = s.operands
     dtype = dtype_of(tensor.type)
     held = w.held[tensor]
-    offset = offset_of(w, held.sizes, [w.of(i) for i in index], checked=False)
+    offset = offset_of(w, held.sizes, [w.of(i) for i in index])
     place = element_place(w, dtype, held.text, offset)
     store_element(w, dtype, w.of(value), place, w.access)
 

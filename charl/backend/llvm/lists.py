@@ -46,18 +46,32 @@ def length_of(w: FunctionWriter, pointer: str) -> str:
     return word(w, pointer, LENGTH)
 
 
-def item_place(w: FunctionWriter, element: Type, pointer: str, index: str) -> str:
+def parts(w: FunctionWriter, xs: Value) -> tuple[str, str]:
+    """The length of a list and the pointer to its items. They stay what they are as long as there
+    is the list, since only one that nobody else holds is changed, and is another value then."""
+    xs = w.in_place.roots.get(xs, xs)
+    if xs not in w.lists:
+        w.lists[xs] = parts_at(w, w.of(xs))
+    return w.lists[xs]
+
+
+def parts_at(w: FunctionWriter, pointer: str) -> tuple[str, str]:
+    return length_of(w, pointer), word(w, pointer, ITEMS, "ptr")
+
+
+def item_place(w: FunctionWriter, element: Type, items: str, index: str) -> str:
     """Where the item at an index lies."""
-    items = word(w, pointer, ITEMS, "ptr")
     kind = f"[{item_bytes(element)} x i8]"
     return w.text.let(f"getelementptr inbounds {kind}, ptr {items}, i64 {index}")
 
 
 def own(w: FunctionWriter, value: Value) -> str:
-    """A list of the same items that nobody else holds."""
+    """A list of the same items that nobody else holds; see `tensors.own`."""
     if w.statement in w.taken_out and value is w.statement.operands[0]:
         take_out(w, value, *w.taken_out[w.statement])
     pointer = w.take(value)
+    if value in w.in_place.versions:
+        return pointer
     holders = word(w, pointer, -16)
     shared = w.text.let(f"icmp sgt i64 {holders}, 1")
     copying, ready = w.text.label("copy"), w.text.label("own")
@@ -83,7 +97,7 @@ def take_out(w: FunctionWriter, value: Value, whole: Value, index: Value) -> Non
     from_end = w.text.let(f"add i64 {w.of(index)}, {length_of(w, pointer)}")
     place = w.text.let(f"select i1 {negative}, i64 {from_end}, i64 {w.of(index)}")
     assert isinstance(value.type, List)
-    item = item_place(w, value.type, pointer, place)
+    item = item_place(w, value.type, parts_at(w, pointer)[1], place)
     set_word(w, item, 0, w.module.empty(value.type), "ptr")
     w.release(w.of(value))
     w.text.place(after)
@@ -115,15 +129,16 @@ def _make(w: FunctionWriter, s: Statement) -> None:
 
 @writer("list_length")
 def _length(w: FunctionWriter, s: Statement) -> None:
-    w.bind(s.results[0], Held(length_of(w, w.of(s.operands[0]))))
+    w.bind(s.results[0], Held(parts(w, s.operands[0])[0]))
 
 
 @writer("list_get")
 def _get(w: FunctionWriter, s: Statement) -> None:
     xs, index = s.operands
     (result,) = s.results
-    place = in_bounds(w, w.of(index), length_of(w, w.of(xs)))
-    held = load_item(w, result.type, item_place(w, element_of(xs.type), w.of(xs), place))
+    length, items = parts(w, xs)
+    place = in_bounds(w, w.of(index), length, 1)
+    held = load_item(w, result.type, item_place(w, element_of(xs.type), items, place))
     if counted(result):
         w.retain(held.text)
     w.bind(result, held)
@@ -135,14 +150,18 @@ def _get(w: FunctionWriter, s: Statement) -> None:
 @writer("list_set")
 def _set(w: FunctionWriter, s: Statement) -> None:
     xs, index, value = s.operands
-    place = in_bounds(w, w.of(index), length_of(w, w.of(xs)))
+    length, items = parts(w, xs)
+    place = in_bounds(w, w.of(index), length, 1)
     pointer = own(w, xs)
-    item = item_place(w, element_of(xs.type), pointer, place)
+    if xs not in w.in_place.versions:
+        items = parts_at(w, pointer)[1]
+    item = item_place(w, element_of(xs.type), items, place)
     old = word(w, item, 0, "ptr") if counted(value) else ""
     store_item(w, value.type, taken(w, value), item)
     if old:
         w.release(old)
     w.bind(s.results[0], Held(pointer))
+    w.lists[s.results[0]] = length, items
 
 
 @writer("list_push")
@@ -156,7 +175,8 @@ def _push(w: FunctionWriter, s: Statement) -> None:
     w.text.place(grow)
     done(w, "charl_list_grow", f"ptr {pointer}")
     w.text.place(fits)
-    store_item(w, value.type, taken(w, value), item_place(w, element_of(xs.type), pointer, length))
+    items = parts_at(w, pointer)[1]
+    store_item(w, value.type, taken(w, value), item_place(w, element_of(xs.type), items, length))
     set_word(w, pointer, LENGTH, w.text.let(f"add i64 {length}, 1"))
     w.bind(s.results[0], Held(pointer))
 
@@ -167,10 +187,11 @@ def _pop(w: FunctionWriter, s: Statement) -> None:
     rest, value = s.results
     w.fail_if(w.text.let(f"icmp eq i64 {length_of(w, w.of(xs))}, 0"))
     pointer = own(w, xs)
-    last = w.text.let(f"sub i64 {length_of(w, pointer)}, 1")
+    length, items = parts_at(w, pointer)
+    last = w.text.let(f"sub i64 {length}, 1")
     set_word(w, pointer, LENGTH, last)
     w.bind(rest, Held(pointer))
-    w.bind(value, load_item(w, value.type, item_place(w, element_of(xs.type), pointer, last)))
+    w.bind(value, load_item(w, value.type, item_place(w, element_of(xs.type), items, last)))
 
 
 @writer("list_insert")
@@ -193,7 +214,8 @@ def _remove(w: FunctionWriter, s: Statement) -> None:
     rest, value = s.results
     place = in_bounds(w, w.of(index), length_of(w, w.of(xs)))
     pointer = own(w, xs)
-    held = load_item(w, value.type, item_place(w, element_of(xs.type), pointer, place))
+    items = parts_at(w, pointer)[1]
+    held = load_item(w, value.type, item_place(w, element_of(xs.type), items, place))
     call(w, "charl_list_close", "void", f"ptr {pointer}", f"i64 {place}")
     w.bind(rest, Held(pointer))
     w.bind(value, held)
@@ -296,6 +318,6 @@ def _add_at(w: FunctionWriter, s: Statement) -> None:
         done(w, "charl_list_add_at", f"ptr {pointer}", f"i64 {place}", f"ptr {given}")
         return
     dtype = dtype_of(value.type)
-    item = item_place(w, value.type, pointer, place)
+    item = item_place(w, value.type, parts_at(w, pointer)[1], place)
     total = scalar(w, "add", [load_element(w, dtype, item), w.of(value)], [dtype, dtype], {})
     store_element(w, dtype, total, item)

@@ -96,7 +96,7 @@ def element(w: FunctionWriter, value: Value, index: Index) -> str:
     if is_scalar(value.type):
         return w.of(value)
     held, dtype = w.held[value], dtype_of(value.type)
-    offset = offset_of(w, held.sizes, index, checked=False)
+    offset = offset_of(w, held.sizes, index)
     return load_element(w, dtype, element_place(w, dtype, held.text, offset))
 
 
@@ -113,14 +113,14 @@ def each(
 
 def put(w: FunctionWriter, x: Value, held: Held, index: Index, value: str) -> None:
     dtype = dtype_of(x.type)
-    offset = offset_of(w, held.sizes, index, checked=False)
+    offset = offset_of(w, held.sizes, index)
     store_element(w, dtype, value, element_place(w, dtype, held.text, offset))
 
 
 def add(w: FunctionWriter, x: Value, held: Held, index: Index, value: str) -> None:
     """Adds to an element; integers wrap."""
     dtype = dtype_of(x.type)
-    offset = offset_of(w, held.sizes, index, checked=False)
+    offset = offset_of(w, held.sizes, index)
     place = element_place(w, dtype, held.text, offset)
     checked, w.checked = w.checked, False
     total = scalar(w, "add", [load_element(w, dtype, place), value], [dtype, dtype], {})

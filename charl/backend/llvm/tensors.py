@@ -99,9 +99,11 @@ def copy_bytes(w: FunctionWriter, target: str, source: str, size: str) -> None:
 
 def own(w: FunctionWriter, value: Value) -> Held:
     """A tensor of the same elements that nobody else holds: the value itself when it dies here and
-    is held only once, else a copy."""
+    is held only once, else a copy. A loop that changes it in place has asked before."""
     held = w.held[value]
     pointer = w.take(value)
+    if value in w.in_place.versions:
+        return held
     header = w.text.let(f"getelementptr i8, ptr {pointer}, i64 -16")
     holders = w.text.let(f"load i64, ptr {header}")
     shared = w.text.let(f"icmp sgt i64 {holders}, 1")
@@ -139,15 +141,16 @@ def element_place(w: FunctionWriter, dtype: DType, pointer: str, offset: str) ->
 
 
 def offset_of(
-    w: FunctionWriter, sizes: Sequence[str], indices: Sequence[str], *, checked: bool
+    w: FunctionWriter, sizes: Sequence[str], indices: Sequence[str], first: int | None = None
 ) -> str:
-    """Where the element or row at these leading indices begins, in elements. Checked indices may be
-    negative, counting from the end, and stop the program out of bounds."""
+    """Where the element or row at these leading indices begins, in elements. The operands of the
+    statement from `first` on, where that is given, are the indices: they may be negative, counting
+    from the end, and stop the program out of bounds."""
     offset = "0"
     for axis, index in enumerate(indices):
         size = sizes[axis]
-        if checked:
-            index = in_bounds(w, index, size)
+        if first is not None:
+            index = in_bounds(w, index, size, first + axis)
         if offset != "0":
             offset = w.text.let(f"mul i64 {offset}, {size}")
             offset = w.text.let(f"add i64 {offset}, {index}")
@@ -158,19 +161,34 @@ def offset_of(
     return offset
 
 
-def in_bounds(w: FunctionWriter, index: str, size: str) -> str:
-    """The index counted from the front."""
+def in_bounds(w: FunctionWriter, index: str, size: str, place: int | None = None) -> str:
+    """The index counted from the front; `place` is where it stands among the operands, if it is
+    one. Few indices are negative: only those that are not inside as they are are looked at twice.
+    """
+    if place is not None and w.never_fails(place):
+        return index
+    if (index, size) in w.inside:
+        return w.inside[index, size]
     if index.isdecimal():
-        found = index
-    elif index.lstrip("-").isdecimal():
+        if not (size.isdecimal() and int(index) < int(size)):
+            w.fail_if(w.text.let(f"icmp uge i64 {index}, {size}"))
+        return index
+    if index.lstrip("-").isdecimal():
         found = w.text.let(f"add i64 {index}, {size}")
-    else:
-        negative = w.text.let(f"icmp slt i64 {index}, 0")
-        from_end = w.text.let(f"add i64 {index}, {size}")
-        found = w.text.let(f"select i1 {negative}, i64 {from_end}, i64 {index}")
-    if not (found.isdecimal() and size.isdecimal() and int(found) < int(size)):
         w.fail_if(w.text.let(f"icmp uge i64 {found}, {size}"))
-    return found
+        w.inside[index, size] = found
+        return found
+    inside, before = w.text.label("inside"), w.text.here
+    outside = w.text.label("outside")
+    beyond = w.text.let(f"icmp uge i64 {index}, {size}")
+    w.text.branch(beyond, outside, inside, UNLIKELY)
+    late = w.text.apart(outside)
+    found = late.let(f"add i64 {index}, {size}")
+    late.branch(late.let(f"icmp uge i64 {found}, {size}"), w.failure(), inside, UNLIKELY)
+    w.late.append(late)
+    w.text.place(inside)
+    w.inside[index, size] = w.text.phi("i64", [(index, before), (found, outside)])
+    return w.inside[index, size]
 
 
 def row(w: FunctionWriter, type: Type, held: Held, offset: str, given: int) -> Held:
@@ -211,7 +229,7 @@ def _index(w: FunctionWriter, s: Statement) -> None:
         w.bind(s.results[0], w.held[x])
         return
     held = w.held[x]
-    offset = offset_of(w, held.sizes, [w.of(i) for i in indices], checked=True)
+    offset = offset_of(w, held.sizes, [w.of(i) for i in indices], 1)
     w.bind(s.results[0], row(w, x.type, held, offset, len(indices)))
 
 
@@ -222,7 +240,7 @@ def _index_update(w: FunctionWriter, s: Statement) -> None:
         w.bind(s.results[0], w.held[value])
         return
     places = [w.of(i) for i in indices]
-    offset = offset_of(w, w.held[x].sizes, places, checked=True)
+    offset = offset_of(w, w.held[x].sizes, places, 2)
     new = own(w, x)
     set_row(w, x.type, w.held[value], new.text, offset)
     w.bind(s.results[0], new)
@@ -237,7 +255,7 @@ def _index_add(w: FunctionWriter, s: Statement) -> None:
         w.bind(s.results[0], Held(scalar(w, "add", [w.of(x), w.of(value)], kinds, {})))
         w.checked = True
         return
-    offset = offset_of(w, w.held[x].sizes, [w.of(i) for i in indices], checked=True)
+    offset = offset_of(w, w.held[x].sizes, [w.of(i) for i in indices], 2)
     added = w.held[value]
     new = own(w, x)
     w.checked = False
@@ -310,7 +328,7 @@ def _scan(w: FunctionWriter, s: Statement) -> None:
         at = w.text.let(f"sub i64 {last}, {place}")
     items = []
     for value, array in zip(s.operands, arrays):
-        offset = offset_of(w, array.sizes, [at], checked=False)
+        offset = offset_of(w, array.sizes, [at])
         items.append(row(w, value.type, array, offset, 1))
     start = w.text.let(f"icmp eq i64 {place}, 0")
     w.text.branch(start, first, later)
@@ -333,7 +351,7 @@ def _scan(w: FunctionWriter, s: Statement) -> None:
         kind = scalar_or_pointer(total)
         news.append(Held(w.text.phi(kind, [(new.text, ends), (item.text, first)]), item.sizes))
     for value, result, new in zip(s.results, results, news):
-        offset = offset_of(w, result.sizes, [at], checked=False)
+        offset = offset_of(w, result.sizes, [at])
         set_row(w, value.type, new, result.text, offset)
     following = w.text.let(f"add nsw i64 {place}, 1")
     edge = w.text.here

@@ -79,13 +79,22 @@ static void retain_items(const Description *element, char *items, int64_t count)
 
 /* A list of one's own instead of a shared one, whose reference is taken over. */
 List *charl_list_separate(List *list) {
-    List *made = charl_list_new(charl_description(list), list->length);
+    const Description *description = charl_description(list);
+    List *made = charl_object(sizeof(List), description);
     if (made == NULL) {
         return NULL;
     }
-    if (list->length > 0) {
-        memcpy(made->items, list->items, (size_t)(list->length * element_of(list)->item_bytes));
-        retain_items(element_of(list), made->items, list->length);
+    *made = (List){0, 0, NULL};
+    if (list->items != NULL) {
+        const Description *element = description->element;
+        made->items = charl_twin(list->items, list->length * element->item_bytes);
+        if (made->items == NULL) {
+            charl_release(made);
+            return NULL;
+        }
+        made->length = list->length;
+        made->capacity = list->capacity;
+        retain_items(element, made->items, list->length);
     }
     charl_release(list);
     return made;

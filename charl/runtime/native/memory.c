@@ -101,7 +101,7 @@ static Block *from_system(int64_t room) {
     return block;
 }
 
-void *charl_allocate(int64_t bytes) {
+static inline void *allocate(int64_t bytes) {
     if (bytes < 0 || bytes > ((int64_t)1 << 47)) {
         return NULL;
     }
@@ -128,6 +128,8 @@ void *charl_allocate(int64_t bytes) {
     }
     return (char *)block + FRONT;
 }
+
+void *charl_allocate(int64_t bytes) { return allocate(bytes); }
 
 static void drop(int64_t number) {
     if (dropped_count == dropped_room) {
@@ -221,12 +223,21 @@ void charl_free(void *pointer) {
 }
 
 void *charl_object(int64_t bytes, const Description *description) {
-    void *object = charl_allocate(bytes);
+    void *object = allocate(bytes);
     if (object == NULL) {
         return charl_problem(NO_MEMORY);
     }
     block_of(object)->description = description;
     return object;
+}
+
+void *charl_twin(const void *pointer, int64_t bytes) {
+    char *twin = allocate(block_of(pointer)->header.bytes);
+    if (twin == NULL) {
+        return charl_problem(NO_MEMORY);
+    }
+    memcpy(twin, pointer, (size_t)bytes);
+    return twin;
 }
 
 const Description *charl_description(const void *object) { return block_of(object)->description; }

@@ -63,6 +63,8 @@ typedef struct {
 
 /* A counted object whose parts are released with it, by its description. */
 void *charl_object(int64_t bytes, const Description *description);
+/* A block as large as another one, with a copy of its first bytes. */
+void *charl_twin(const void *pointer, int64_t bytes);
 const Description *charl_description(const void *object);
 int64_t charl_room(const void *object);
 void charl_retain(void *object);

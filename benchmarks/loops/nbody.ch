@@ -1,0 +1,74 @@
+// The planets around the sun, in the units of the benchmarks game: astronomical units, years, and
+// masses in which gravity's constant is 1. Symplectic steps of 0.01 days' angle.
+
+from math import pi
+
+const DAYS = 365.24
+const SOLAR = 4.0 * pi * pi
+
+fn energy(p: float[5, 3], v: float[5, 3], mass: float[5]) -> float {
+    let e = 0.0
+    for i in 0..5 {
+        e += 0.5 * mass[i] * (v[i, 0] * v[i, 0] + v[i, 1] * v[i, 1] + v[i, 2] * v[i, 2])
+        for j in i + 1..5 {
+            let x = p[i, 0] - p[j, 0]
+            let y = p[i, 1] - p[j, 1]
+            let z = p[i, 2] - p[j, 2]
+            e -= mass[i] * mass[j] / sqrt(x * x + y * y + z * z)
+        }
+    }
+    e
+}
+
+fn run(steps: int) -> float {
+    let dt = 0.01
+    let p: float[5, 3] = [
+        [0.0, 0.0, 0.0],
+        [4.84143144246472090, -1.16032004402742839, -0.103622044471123109],
+        [8.34336671824457987, 4.12479856412430479, -0.403523417114321381],
+        [12.8943695621391310, -15.1111514016986312, -0.223307578892655734],
+        [15.3796971148509165, -25.9193146099879641, 0.179258772950371181],
+    ]
+    let v: float[5, 3] = [
+        [0.0, 0.0, 0.0],
+        [0.00166007664274403694, 0.00769901118419740425, -0.0000690460016972063023],
+        [-0.00276742510726411899, 0.00499852801234917238, 0.0000230417297573763929],
+        [0.00296460137564761618, 0.00237847173959480950, -0.0000296589568540237556],
+        [0.00268067772490389322, 0.00162824170038242295, -0.0000951592254519715870],
+    ]
+    v = v * DAYS
+    let mass: float[5] = [
+        1.0,
+        0.000954791938424326609,
+        0.000285885980666130812,
+        0.0000436624404335156298,
+        0.0000515138902046611451,
+    ]
+    mass = mass * SOLAR
+    for i in 1..5 {
+        for c in 0..3 { v[0, c] = v[0, c] - v[i, c] * mass[i] / SOLAR }
+    }
+    for step in 0..steps {
+        for i in 0..5 {
+            for j in i + 1..5 {
+                let x = p[i, 0] - p[j, 0]
+                let y = p[i, 1] - p[j, 1]
+                let z = p[i, 2] - p[j, 2]
+                let square = x * x + y * y + z * z
+                let force = dt / (square * sqrt(square))
+                v[i, 0] -= x * mass[j] * force
+                v[i, 1] -= y * mass[j] * force
+                v[i, 2] -= z * mass[j] * force
+                v[j, 0] += x * mass[i] * force
+                v[j, 1] += y * mass[i] * force
+                v[j, 2] += z * mass[i] * force
+            }
+        }
+        for i in 0..5 {
+            p[i, 0] += dt * v[i, 0]
+            p[i, 1] += dt * v[i, 1]
+            p[i, 2] += dt * v[i, 2]
+        }
+    }
+    energy(p, v, mass)
+}

@@ -1,0 +1,278 @@
+"""Counted loops.
+
+Where `guards` finds what would make a loop free of checks, it is written twice. What the guard
+needs is looked at before the first turn; then either version runs from there to the end.
+
+A loop looks now and then whether the user has pressed Ctrl-C: at every turn where a turn is long,
+every few thousand turns of a loop that only computes and changes elements, so that LLVM sees a
+plain loop, and never in nests of loops that are over soon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from charl.backend.llvm import lists
+from charl.backend.llvm.control import Carried, block_registers, initial, poll
+from charl.backend.llvm.functions import FunctionWriter, writer
+from charl.backend.llvm.layout import Held, held_in, register_types
+from charl.core.ir import Block, Statement, Value
+from charl.records import record
+from charl.transform.guards import Guard, guard_of
+from charl.transform.ranges import Check
+from charl.types import dims
+from charl.types.types import is_scalar
+
+# The turns of a plain loop between two looks for Ctrl-C; a nest of as many is over soon.
+PLAIN_TURNS = 1 << 16
+# Small counters that step no further than this do not overflow within that many turns.
+LARGEST_STEP = 1 << 40
+
+
+@record
+class Start:
+    """How a loop begins: the registers of its bounds and of what it carries; `stays` are pointers
+    that all turns share."""
+
+    low: str
+    high: str
+    step: str
+    first: Sequence[str]
+    stays: Mapping[Value, str]
+
+
+@writer("for")
+def _for(w: FunctionWriter, s: Statement) -> None:
+    low, high, step = (w.of(v) for v in s.operands[:3])
+    (body,) = s.blocks
+    start = Start(low, high, step, *initial(w, s, body.parameters[1:]))
+    plain = is_plain(w, body) and (not is_literal(step) or 0 < abs(int(step)) <= LARGEST_STEP)
+    guard = guard_of(s, w.ranges) if plain else None
+    if guard is None:
+        turns_of(w, s, start, free=False).give(s.results)
+    else:
+        two_versions(w, s, start, guard)
+
+
+def two_versions(w: FunctionWriter, s: Statement, start: Start, guard: Guard) -> None:
+    free, checked, after = (w.text.label(x) for x in ("free", "checked", "after"))
+    holds, spared = guarded(w, s, start, guard)
+    w.text.branch(holds, free, checked)
+    ends = []
+    for label, checks in ((free, spared), (checked, frozenset[Check]())):
+        w.text.place(label)
+        before, w.spared = w.spared, checks
+        carried = turns_of(w, s, start, free=label == free)
+        w.spared = before
+        w.failures = {}  # what was written for one version does not know the other's registers
+        ends.append((carried.names, w.text.here))
+        w.text.jump(after)
+    w.text.place(after)
+    place = 0
+    for value, parameter in zip(s.results, s.blocks[0].parameters[1:]):
+        names = []
+        for type in register_types(parameter.type):
+            names.append(w.text.phi(type, [(found[place], label) for found, label in ends]))
+            place += 1
+        w.bind(value, held_in(names, parameter.type))
+
+
+def guarded(
+    w: FunctionWriter, s: Statement, start: Start, guard: Guard
+) -> tuple[str, frozenset[Check]]:
+    """Whether the guard holds, and the checks that it spares."""
+    symbols = w.scope()
+    w.symbols.update({symbol: w.of(value) for symbol, value in guard.names.items()})
+    small = dict.fromkeys(w.of(v) for v in guard.small)
+    conditions: list[str] = []
+    if not is_literal(start.step):
+        less = w.text.let(f"sub i64 {start.step}, 1")
+        conditions.append(w.text.let(f"icmp ult i64 {less}, {LARGEST_STEP}"))
+    downwards = start.step.startswith("-")
+    last = w.text.let(f"add i64 {start.high}, {1 if downwards else -1}")
+    spared = set(guard.safe)
+    stays = dict(zip(s.operands[3:], s.blocks[0].parameters[1:]))
+    for inside in guard.inside:
+        if isinstance(inside.size, Value):
+            size = lists.parts(w, stays.get(inside.size, inside.size))[0]
+        elif w.knows(inside.size):
+            size = w.size(inside.size)
+        else:
+            continue
+        if not (w.knows(inside.slope) and w.knows(inside.rest)):
+            continue
+        for dim in (inside.slope, inside.rest):
+            small.update(dict.fromkeys(w.symbols[x] for x in dims.symbols(dim)))
+        slope, rest = w.size(inside.slope), w.size(inside.rest)
+        for counter in (start.low, last) if slope != "0" else (start.low,):
+            gone = w.text.let(f"mul i64 {slope}, {counter}")
+            index = w.text.let(f"add i64 {gone}, {rest}")
+            conditions.append(w.text.let(f"icmp ult i64 {index}, {size}"))
+        spared.add(inside.check)
+    for name in small:
+        if not is_literal(name):
+            shifted = w.text.let(f"add i64 {name}, {guard.bound}")
+            conditions.append(w.text.let(f"icmp ule i64 {shifted}, {2 * guard.bound}"))
+    w.restore(symbols)
+    holds = "true"
+    for condition in conditions:
+        holds = w.text.let(f"and i1 {holds}, {condition}")
+    return holds, frozenset(spared)
+
+
+def is_literal(register: str) -> bool:
+    return register.lstrip("-").isdecimal()
+
+
+# --- Turns ---------------------------------------------------------------------------------------
+
+
+@record
+class Count:
+    """What a loop counts: from `low` by `step` as long as it has not reached `high`. The counter of
+    the program is `origin` + `scale` times that."""
+
+    low: str
+    high: str
+    step: str
+    origin: str = "0"
+    scale: str = "1"
+
+    @property
+    def downwards(self) -> bool:
+        return self.step.startswith("-")
+
+    def goes_on(self, w: FunctionWriter, index: str, end: str) -> str:
+        return w.text.let(f"icmp {'sgt' if self.downwards else 'slt'} i64 {index}, {end}")
+
+    def counter(self, w: FunctionWriter, index: str) -> str:
+        if self.scale == "1":
+            return index
+        gone = w.text.let(f"mul i64 {index}, {self.scale}")
+        return w.text.let(f"add i64 {self.origin}, {gone}")
+
+
+def count_of(w: FunctionWriter, start: Start, *, free: bool) -> Count:
+    """The counter itself is counted where it cannot overflow, because it counts by one or a guard
+    holds; elsewhere turns are, so that the loop ends whatever its step is."""
+    if start.step == "1" or free:
+        return Count(start.low, start.high, start.step)
+    call = w.declare("charl_turns", "i64", ["i64", "i64", "i64"])
+    bounds = f"i64 {start.low}, i64 {start.high}, i64 {start.step}"
+    turns = w.text.let(f"call i64 {call}({bounds})")
+    return Count("0", turns, "1", start.low, start.step)
+
+
+def turns_of(w: FunctionWriter, s: Statement, start: Start, *, free: bool) -> Carried:
+    """All turns of a loop; what they leave."""
+    (body,) = s.blocks
+    count = count_of(w, start, free=free)
+    head, turn, end = (w.text.label(x) for x in ("for", "turn", "for.end"))
+    before = w.text.here
+    w.text.place(head)
+    index, gap = w.text.open_phi("i64")
+    carried = Carried(w, body.parameters[1:], start.stays)
+    w.text.branch(count.goes_on(w, index, count.high), turn, end)
+    w.text.place(turn)
+    if is_brief(w, s):
+        following, names = turn_of(w, body, count, index, carried)
+    elif is_plain(w, body):
+        following, names = stretch(w, body, count, index, carried)
+        poll(w)
+    else:
+        poll(w)
+        following, names = turn_of(w, body, count, index, carried)
+    incoming, values = [(count.low, before)], [(start.first, before)]
+    if w.text.reached:
+        incoming.append((following, w.text.here))
+        values.append((names, w.text.here))
+        w.text.jump(head)
+    w.text.fill(gap, incoming)
+    carried.fill(values)
+    w.text.place(end)
+    return carried
+
+
+def turn_of(
+    w: FunctionWriter, body: Block, count: Count, index: str, carried: Carried
+) -> tuple[str, Sequence[str]]:
+    """One turn: the next index, and the registers of what is carried to it."""
+    symbols = w.scope()
+    w.bind(body.parameters[0], Held(count.counter(w, index)))
+    carried.bind()
+    w.block(body)
+    names = block_registers(w, body, body.parameters[1:]) if w.text.reached else []
+    w.restore(symbols)
+    return w.text.let(f"add nsw i64 {index}, {count.step}"), names
+
+
+def stretch(
+    w: FunctionWriter, body: Block, count: Count, index: str, carried: Carried
+) -> tuple[str, Sequence[str]]:
+    """As many turns as there are between two looks, at least one; the same as of one turn."""
+    ends = (index, count.high) if count.downwards else (count.high, index)
+    left = w.text.let(f"sub i64 {ends[0]}, {ends[1]}")
+    step = count.step.lstrip("-")
+    most = w.text.let(f"mul i64 {step}, {PLAIN_TURNS}")
+    few = w.text.let(f"icmp ult i64 {left}, {most}")
+    way = w.text.let(f"select i1 {few}, i64 {left}, i64 {most}")
+    pause = w.text.let(f"{'sub' if count.downwards else 'add'} i64 {index}, {way}")
+    before, turn, after = w.text.here, w.text.label("turn"), w.text.label("pause")
+    w.text.place(turn)
+    place, gap = w.text.open_phi("i64")
+    within = Carried(w, carried.parameters, carried.stays)
+    following, names = turn_of(w, body, count, place, within)
+    incoming = [(index, before)]
+    values: list[tuple[Sequence[str], str]] = [(carried.names, before)]
+    if w.text.reached:
+        incoming.append((following, w.text.here))
+        values.append((names, w.text.here))
+        w.text.branch(count.goes_on(w, following, pause), turn, after)
+    w.text.fill(gap, incoming)
+    within.fill(values)
+    if len(incoming) > 1:
+        w.text.place(after)
+    return following, names
+
+
+def is_brief(w: FunctionWriter, s: Statement) -> bool:
+    """Whether a loop, with those in it, is over before anybody could wait for it."""
+    most = cost(w, s.blocks[0], PLAIN_TURNS)
+    return most is not None and w.ranges.turns.get(s, PLAIN_TURNS) * most < PLAIN_TURNS
+
+
+def cost(w: FunctionWriter, block: Block, most: int) -> int | None:
+    """The turns of all loops in a block together; None where other statements take their time."""
+    total = 1
+    for statement in block.statements:
+        if statement.op.name == "for":
+            inner = cost(w, statement.blocks[0], most)
+            if inner is None:
+                return None
+            total += inner * w.ranges.turns.get(statement, most)
+        elif not is_light(w, statement):
+            return None
+    return total
+
+
+def is_plain(w: FunctionWriter, body: Block) -> bool:
+    """Whether a turn is short and does no more than compute with scalars and change elements."""
+    return all(is_light(w, s) for s in body.statements)
+
+
+def is_light(w: FunctionWriter, s: Statement) -> bool:
+    if s.op.name in ("for", "while", "call", "custom_call", "scan"):
+        return False
+    in_memory = [v for v in s.results if not is_scalar(v.type)]
+    if in_memory and not (
+        all(v in w.in_place.versions for v in in_memory)
+        and (s.op.name == "if" or changes_element(s))
+    ):
+        return False
+    return all(is_plain(w, block) for block in s.blocks)
+
+
+def changes_element(s: Statement) -> bool:
+    return s.op.name in ("index_update", "index_add", "list_set") and all(
+        is_scalar(v.type) for v in s.operands[1:]
+    )
