@@ -1,8 +1,9 @@
 /// Activation functions, element by element, and softmax with its relatives, along one axis.
 ///
 /// Every formula is chosen to stay finite and to have the right gradient for all finite inputs,
-/// also where a branch changes sides: a stabilising shift stands under `stop_gradient`, so that it
-/// cancels in the value and takes no part in the derivative.
+/// also where a branch changes sides: both sides are exact there and have one derivative, and a
+/// stabilising shift stands under `stop_gradient`, so that it cancels in the value and takes no part
+/// in the derivative.
 
 /// `max(x, 0)`, any shape. Its gradient at 0 is 0.
 ///
@@ -23,9 +24,8 @@ fn elu(x, scale: float = 1.0) { where(x > 0, x, (scale as x.dtype) * expm1(minim
 
 /// `1 / (1 + exp(-x))`, any shape.
 fn sigmoid(x) {
-    let shift = stop_gradient(maximum(x, 0))
-    let e = exp(x - shift)
-    e / (e + exp(-shift))
+    let e = exp(where(x >= 0, -x, x))
+    where(x >= 0, 1, e) / (1 + e)
 }
 
 /// `log(sigmoid(x))`, any shape, without underflow.
@@ -33,8 +33,7 @@ fn log_sigmoid(x) { -softplus(-x) }
 
 /// `log(1 + exp(x))`, any shape, without overflow.
 fn softplus(x) {
-    let shift = stop_gradient(maximum(x, 0))
-    shift + log1p(exp(x - shift) + expm1(-shift))
+    where(x >= 0, x, 0) + log1p(exp(where(x >= 0, -x, x)))
 }
 
 /// The Gaussian error linear unit `x * P(Z <= x)` for a standard normal Z, by erf; any shape.
