@@ -3,8 +3,9 @@
  * Small blocks come in size classes, each with a list of free blocks, cut from chunks; large ones
  * come from the system and are kept on free lists too, since a program that needs a size once needs
  * it again at the next step, and fresh pages from the system cost more than the arithmetic done in
- * them. `charl_reset` forgets everything at once, which is what happens after each run, however it
- * ended.
+ * them. The largest lie on huge pages where the system has them. `charl_reset` forgets everything at
+ * once, which is what happens after each run, however it ended; some large blocks of the run are
+ * then spared for the next.
  *
  *     | links (48 bytes) | references | bytes | data ...
  *                                             ^ 64 bytes aligned
@@ -13,6 +14,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 /* Under AddressSanitizer what is free must not be touched, here as with `free`. */
 #ifdef __SANITIZE_ADDRESS__
@@ -22,6 +26,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(place, bytes) ((void)(place), (void)(bytes))
 #endif
 
+enum { HUGE_PAGE = 1 << 21, MOST_SPARED = 1 << 26 };
 enum { FRONT = 64, CLASSES = 160, CHUNK = 1 << 20, LARGEST_CHUNKED = 1 << 15 };
 
 typedef struct Block {
@@ -44,7 +49,7 @@ _Static_assert(sizeof(Chunk) == FRONT, "the front of a chunk");
 static Block *free_blocks[CLASSES];
 static Chunk *chunks, *spare_chunks;
 static char *chunk_place, *chunk_end;
-static Block *large_blocks;
+static Block *large_blocks, *spare_blocks; /* spare ones: by `next_free` */
 static int64_t in_use, peak;
 
 static int64_t *dropped;
@@ -87,8 +92,35 @@ static Block *from_chunk(int64_t room) {
     return block;
 }
 
+static Block *spared(int64_t room) {
+    for (Block **place = &spare_blocks; *place != NULL; place = &(*place)->next_free) {
+        Block *block = *place;
+        if (block->header.bytes == room) {
+            *place = block->next_free;
+            return block;
+        }
+    }
+    return NULL;
+}
+
+static Block *fresh(int64_t room) {
+    if (room < HUGE_PAGE) {
+        return aligned_alloc(64, (size_t)(FRONT + room));
+    }
+    void *block = aligned_alloc(HUGE_PAGE, (size_t)(FRONT + room));
+#ifdef MADV_HUGEPAGE
+    if (block != NULL) { /* what does not fill a huge page is not to take one */
+        madvise(block, (size_t)((FRONT + room) / HUGE_PAGE * HUGE_PAGE), MADV_HUGEPAGE);
+    }
+#endif
+    return block;
+}
+
 static Block *from_system(int64_t room) {
-    Block *block = aligned_alloc(64, (size_t)(FRONT + room));
+    Block *block = spared(room);
+    if (block == NULL) {
+        block = fresh(room);
+    }
     if (block == NULL) {
         return NULL;
     }
@@ -266,12 +298,30 @@ int64_t charl_host_dropped(int64_t *numbers, int64_t most) {
     return count;
 }
 
-void charl_reset(void) {
-    while (large_blocks != NULL) {
-        Block *next = large_blocks->next_large;
-        free(large_blocks);
-        large_blocks = next;
+/* Spares blocks of this run in place of those that it had no use for. */
+static void spare_large_blocks(void) {
+    while (spare_blocks != NULL) {
+        Block *next = spare_blocks->next_free;
+        free(spare_blocks);
+        spare_blocks = next;
     }
+    int64_t bytes = 0;
+    while (large_blocks != NULL) {
+        Block *block = large_blocks;
+        large_blocks = block->next_large;
+        if (bytes + block->header.bytes <= MOST_SPARED) {
+            bytes += block->header.bytes;
+            ASAN_POISON_MEMORY_REGION((char *)block + FRONT, block->header.bytes);
+            block->next_free = spare_blocks;
+            spare_blocks = block;
+        } else {
+            free(block);
+        }
+    }
+}
+
+void charl_reset(void) {
+    spare_large_blocks();
     while (chunks != NULL) {
         Chunk *next = chunks->next;
         if (spare_chunks == NULL) {
