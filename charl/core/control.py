@@ -17,6 +17,7 @@ is given them; `rule` only re-derives what can be derived without the program.
     %r    = ensure_shape %x, %n... {failure}       {0} the size found, {1} the size wanted
             fail %o... {failure}
     %r... = fused %x... { yield %r'... }                tensor statements that become one kernel
+    %r... = sweep %x... {least} { yield %r'... } {...}  chains done by rows (kernel/sweep.py)
     %e    = load %x, %i...                         an element, in bounds (kernels)
             store %x, %e, %i...                    writes an element (kernels)
     %r    = scratch {type}                         a tensor that nobody has written yet (kernels)
@@ -95,6 +96,7 @@ CHECK = _control("check", "A run-time check.", _none, Effect.CHECK)
 ENSURE_SHAPE = _control("ensure_shape", "A checked shape.", _ensure_shape_rule, Effect.CHECK)
 FAIL = _control("fail", "Stops the program with a diagnostic.", _none, Effect.CHECK)
 FUSED = _control("fused", "Tensor statements that are computed together.")
+SWEEP = _control("sweep", "Statements that are done one after another by stretches of rows.")
 
 
 def _load_rule(

@@ -39,7 +39,8 @@ class Kernel:
     values), and the outputs in the order of the fused statement's results. `outermost` is the
     number of turns of the outermost loop, None where the kernel is not to be split, and `inner` the
     elements of one turn; `cost` is the work of an element. `flat`: tensors are one long axis.
-    `join` makes the result of the parts that stretches leave, where they do."""
+    `join` makes the result of the parts that stretches leave, where they do. `rows` is the leading
+    size of the results, and `turns` those of the outermost loop for a row."""
 
     function: Function
     inputs: tuple[Value, ...]
@@ -47,6 +48,8 @@ class Kernel:
     inner: Dim
     cost: int
     flat: bool
+    rows: Dim
+    turns: Dim
     join: Kernel | None = None
 
 
@@ -89,7 +92,10 @@ def construct(
     if leaves_parts(root) and join is None:
         outermost = None
     function = Function(name, body)
-    return Kernel(function, tuple(inputs), outermost, inner, cost, flat, join), nest
+    rows, *others = domain(block) or (1,)
+    turns = product(others) if flat else 1
+    kernel = Kernel(function, tuple(inputs), outermost, inner, cost, flat, rows, turns, join)
+    return kernel, nest
 
 
 def joining(name: str, root: Statement) -> Kernel:

@@ -11,6 +11,7 @@ from charl.backend.llvm.entries import entry_name, program_parts
 from charl.backend.llvm.kernels import can_write
 from charl.backend.llvm.module import Module
 from charl.backend.llvm.parts import Part
+from charl.backend.llvm.sweeps import with_sweeps
 from charl.core.ir import Program
 from charl.runtime.code_cache import machine_codes
 from charl.runtime.image import Image, Origin
@@ -54,7 +55,10 @@ def module_parts(
     program: Program, exported: Sequence[str], *, measures: bool = False
 ) -> tuple[Module, list[Part]]:
     """The module of a program, and its text before LLVM has worked on it, in parts."""
-    module = Module(fuse(program, can_write), measures=measures)
+    program = fuse(program, can_write)
+    if not measures:  # a profile tells the time of each statement
+        program = with_sweeps(program)
+    module = Module(program, measures=measures)
     return module, program_parts(module, exported)
 
 

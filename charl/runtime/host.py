@@ -11,14 +11,15 @@ not fail never loads.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from charl.backend.llvm.layout import words
-from charl.core.control import FUSED
-from charl.core.ir import Statement
+from charl.backend.llvm.views import transposed_views
+from charl.core.control import FUSED, SWEEP
+from charl.core.ir import Statement, Value
 from charl.core.op import Fault
 from charl.interp.faults import Place, diagnosed, span_of
 from charl.interp.support import reporter, shape_reporter
@@ -111,28 +112,25 @@ class Host:
             return self._diagnosed(problem, number)
         if kind == NO_MEMORY:
             return self._diagnosed(_no_memory(), number)
-        statement = self.sites[number].statement
+        site = self.sites[number]
+        statement = site.statement
         assert statement is not None
         try:
-            self._replay(statement)
+            self._replay(statement, transposed_views(site.function))
         except Replayed as replayed:
             return self._diagnosed(replayed.problem, number, replayed.statement)
         return AssertionError(f"{statement.op} failed in native code only")
 
-    def _replay(self, statement: Statement) -> None:
+    def _replay(self, statement: Statement, views: Mapping[Value, tuple[int, ...]]) -> None:
         """The statement once more, on the operands that native code left. Raises Replayed."""
         left = (ctypes.c_int64 * 1).in_dll(library(), "charl_fault_words")
         types = [v.type for v in statement.operands]
         operands = taken(types, ctypes.addressof(left), self.objects, copy=True)
-        values = dict(zip(statement.operands, operands))
-        parts = statement.blocks[0].statements if statement.op is FUSED else [statement]
-        for part in parts:
-            try:
-                with np.errstate(all="ignore"):
-                    found = evaluate(part, [values[v] for v in part.operands])
-            except Exception as problem:
-                raise Replayed(problem, part) from problem
-            values.update(zip(part.results, found if len(part.results) > 1 else (found,)))
+        found = (
+            (v, seen_as(x, views[v]) if v in views else x)
+            for v, x in zip(statement.operands, operands)
+        )
+        replay(statement, dict(found))
 
     def _diagnosed(
         self, problem: BaseException, number: int, statement: Statement | None = None
@@ -164,6 +162,29 @@ class Replayed(Exception):
     def __init__(self, problem: Exception, statement: Statement) -> None:
         super().__init__(str(problem))
         self.problem, self.statement = problem, statement
+
+
+def replay(statement: Statement, values: dict[Value, Any]) -> None:
+    """Enters the results of a statement, part by part. Raises Replayed."""
+    if statement.op in (FUSED, SWEEP):
+        for block in statement.blocks:
+            for part in block.statements:
+                replay(part, values)
+        made = [values[v] for block in statement.blocks for v in block.results]
+    else:
+        try:
+            with np.errstate(all="ignore"):
+                found = evaluate(statement, [values[v] for v in statement.operands])
+        except Exception as problem:
+            raise Replayed(problem, statement) from problem
+        made = list(found) if len(statement.results) > 1 else [found]
+    values.update(zip(statement.results, made))
+
+
+def seen_as(memory: Any, order: Sequence[int]) -> Any:
+    """A transposed view: `memory` has the view's shape, and the elements as they lie."""
+    sizes = [memory.shape[order.index(axis)] for axis in range(len(order))]
+    return memory.reshape(sizes).transpose(order)
 
 
 def evaluate(statement: Statement, operands: Sequence[Any]) -> Any:

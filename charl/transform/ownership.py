@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from charl.core.clone import free_values
-from charl.core.control import FUSED
+from charl.core.control import FUSED, SWEEP
 from charl.core.ir import Block, Function, Statement, Value
 from charl.records import field, record
 
@@ -76,7 +76,7 @@ class _Walk:
         live.difference_update(results)
         if statement.op.name == "if":
             self.branches(statement, live)
-        elif statement.blocks and statement.op is not FUSED:
+        elif statement.blocks and statement.op not in (FUSED, SWEEP):
             self.loop(statement, live)
         dying = self.last_uses(statement.operands, live)
         if dying:

@@ -200,6 +200,24 @@ def square(r: Rewriter, s: Statement) -> Replacement:
     return r.emit("mul", x, x)
 
 
+def outer_product(r: Rewriter, s: Statement) -> Replacement:
+    """A product whose sums have one term is arithmetic, which fuses; + 0.0 as sums begin there."""
+    x, y = s.operands
+    dtype = s.results[0].dtype
+    if x.shape[-1] != 1 or y.shape[-2] != 1 or dtype.kind == "bool":
+        return None
+    n = x.rank
+    start = len(r.builder.block.statements)
+    b = r.builder
+    sizes = [*(b.size(x, axis) for axis in range(n - 1)), b.size(y, n - 1)]
+    left, right = (b("broadcast", v, *sizes, axes=tuple(range(n))) for v in (x, y))
+    result: Value = b("mul", left, right)
+    if dtype.is_float:
+        result = b("add", result, 0.0)
+    r.learn(start)
+    return result
+
+
 def first_power(r: Rewriter, s: Statement) -> Replacement:
     x, exponent = s.operands
     return x if fits(x, s) and is_number(r, exponent, 1) else None
@@ -406,6 +424,7 @@ RULES: dict[str, tuple[Simplification, ...]] = {
     "floor_div": (neutral(1, 1),),
     "mod": (absorbing(1, 1, 0),),
     "pow": (first_power, square),
+    "matmul": (outer_product,),
     "neg": (inverse("neg"),),
     "not": (inverse("not"),),
     "and": (either_operand(True, True), either_operand(False, False)),

@@ -24,6 +24,7 @@ from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
     scatter,
     sorting,
     strings,
+    sweeps,
     tensors,
     trap,
 )

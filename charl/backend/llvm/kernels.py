@@ -40,6 +40,7 @@ from charl.core.control import SCRATCH, STORE
 from charl.core.ir import Block, Statement, Value
 from charl.kernel.build import Kernel, build
 from charl.kernel.overwriting import STOPPING, overwritable
+from charl.records import record
 from charl.types.types import Tensor, is_scalar
 
 
@@ -50,8 +51,42 @@ def can_write(s: Statement) -> bool:
     return has_form(s.op.name, dtype_of(s.operands[0].type))
 
 
+@record(eq=False)
+class Call:
+    """A kernel and what it is given: its operands, and for each result the registers of its place.
+    `over` are the operands that results may take the place of, and `alone` whether each is held
+    only once."""
+
+    statement: Statement
+    kernel: Kernel
+    may_fail: bool
+    given: list[tuple[str, str]]
+    places: list[Held]
+    results: list[list[tuple[str, str]]]
+    over: dict[Value, Value]
+    alone: dict[Value, str]
+
+    @property
+    def arguments(self) -> list[tuple[str, str]]:
+        return [*self.given, *chain.from_iterable(self.results)]
+
+
 @writer("fused")
 def _fused(w: FunctionWriter, s: Statement) -> None:
+    call = prepare(w, s)
+    kernel = call.kernel
+    if kernel.join is None:
+        status = launch(w, kernel, call.arguments)
+    else:
+        status = launch_in_parts(w, kernel, kernel.join, call.given, call.results[0], s.results[0])
+    if call.may_fail:
+        w.fail_if(w.text.let(f"icmp ne i32 {status}, 0"))
+    bind_results(w, call)
+    let_go(w, call)
+
+
+def prepare(w: FunctionWriter, s: Statement) -> Call:
+    """Writes the kernel, and finds places for its results."""
     kernel = build(f"kernel{len(w.module.kernels)}", s)
     over = taken_over(w, kernel, s)
     own = dict(zip((*kernel.inputs, *s.results), kernel.function.body.parameters[2:]))
@@ -64,19 +99,21 @@ def _fused(w: FunctionWriter, s: Statement) -> None:
         for v in s.results
     ]
     results = [result_argument(w, kernel, v, held) for v, held in zip(s.results, places)]
-    if kernel.join is None:
-        status = launch(w, kernel, [*given, *chain.from_iterable(results)])
-    else:
-        status = launch_in_parts(w, kernel, kernel.join, given, results[0], s.results[0])
-    if may_fail:
-        w.fail_if(w.text.let(f"icmp ne i32 {status}, 0"))
-    for value, held in zip(s.results, places):
+    return Call(s, kernel, may_fail, given, places, results, over, alone)
+
+
+def bind_results(w: FunctionWriter, call: Call) -> None:
+    for value, held in zip(call.statement.results, call.places):
         if is_scalar(value.type):
             held = Held(load_element(w, dtype_of(value.type), held.text))
         w.bind(value, held)
-    for x in over.values():
+
+
+def let_go(w: FunctionWriter, call: Call) -> None:
+    """The operands whose memory the results have taken are gone."""
+    for x in call.over.values():
         w.dying.remove(x)
-        left = w.text.let(f"select i1 {alone[x]}, ptr {w.module.nothing}, ptr {w.of(x)}")
+        left = w.text.let(f"select i1 {call.alone[x]}, ptr {w.module.nothing}, ptr {w.of(x)}")
         w.release(left)
 
 

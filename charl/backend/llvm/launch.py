@@ -27,11 +27,16 @@ def symbol(kernel: Kernel) -> str:
 
 def launch(w: FunctionWriter, kernel: Kernel, given: Arguments) -> str:
     """Calls the kernel over its whole outermost loop; its status."""
-    count = "1" if kernel.outermost is None else w.size(kernel.outermost)
+    count = turns_of(w, kernel)
     grain = schedule.grain(kernel.inner, kernel.cost)
     if kernel.outermost is None or (count.isdecimal() and int(count) <= 2 * grain):
         return whole(w, kernel, count, given)
     return share(w, kernel, count, str(grain), given)
+
+
+def turns_of(w: FunctionWriter, kernel: Kernel) -> str:
+    """Those of the outermost loop."""
+    return "1" if kernel.outermost is None else w.size(kernel.outermost)
 
 
 def launch_in_parts(

@@ -15,76 +15,140 @@ constant sizes are written out here instead (`small_products.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from charl.backend.llvm.functions import FunctionWriter, writer
-from charl.backend.llvm.layout import dtype_of, rank
 from charl.backend.llvm.runtime_calls import RuntimeCall, wide
 from charl.backend.llvm.small_products import is_small, write_small_product
-from charl.backend.llvm.strided import MatrixProduct, Operand, product_of, stride
+from charl.backend.llvm.strided import MatrixProduct, Operand, product_of, stride, times
 from charl.backend.llvm.tensors import (
     demand_equal,
     item_bytes,
 )
+from charl.backend.llvm.text import Text
 from charl.core.ir import Statement, Value
-from charl.types.dtypes import DType
+from charl.kernel.sweep import Rows, size_known
+from charl.ops.contract import PRODUCTS
+from charl.records import record
+from charl.types.dims import Dim
+from charl.types.dtypes import FLOAT32, FLOAT64, DType
 
 KINDS = ("float32", "float64", "int8", "int16", "int32", "int64")  # as in `native/product.h`
 MOST_OUTER = 6
+AT_ONCE = 28  # rows; below that BLAS takes longer to rearrange the right side than to multiply
 HEAD_WORDS = 13
 
 
-@writer("matmul")
-def _matmul(w: FunctionWriter, s: Statement) -> None:
-    n = rank(s.operands[0].type)
-    batch = tuple(range(n - 2))
-    product(w, s, batch, batch, (n - 1,), (n - 2,))
+@record
+class Axes:
+    """The axes of a product: those of the batch and the summed ones in pairs, and those kept of
+    each side."""
+
+    batch: tuple[tuple[int, int], ...]
+    summed: tuple[tuple[int, int], ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
 
 
-@writer("contract")
-def _contract(w: FunctionWriter, s: Statement) -> None:
-    n, m = (rank(v.type) for v in s.operands)
-    axes = s.attributes
-    lb, la = (tuple(i % n for i in axes.get(key, ())) for key in ("left_batch", "left_axes"))
-    rb, ra = (tuple(i % m for i in axes.get(key, ())) for key in ("right_batch", "right_axes"))
-    product(w, s, lb, rb, la, ra)
+def axes_of(s: Statement) -> Axes:
+    n, m = (v.rank for v in s.operands)
+    if s.op.name == "matmul":
+        return Axes(tuple((i, i) for i in range(n - 2)), ((n - 1, n - 2),), (n - 2,), (n - 1,))
+    given = {key: tuple(axes) for key, axes in s.attributes.items()}
+    lb, la = (tuple(i % n for i in given.get(key, ())) for key in ("left_batch", "left_axes"))
+    rb, ra = (tuple(i % m for i in given.get(key, ())) for key in ("right_batch", "right_axes"))
+    left = tuple(i for i in range(n) if i not in {*lb, *la})
+    right = tuple(i for i in range(m) if i not in {*rb, *ra})
+    return Axes(tuple(zip(lb, rb)), tuple(zip(la, ra)), left, right)
 
 
-def product(
-    w: FunctionWriter,
-    s: Statement,
-    left_batch: Sequence[int],
-    right_batch: Sequence[int],
-    left_axes: Sequence[int],
-    right_axes: Sequence[int],
-) -> None:
+@writer(*PRODUCTS)
+def _product(w: FunctionWriter, s: Statement) -> None:
     x, y = s.operands
     (result,) = s.results
-    dtype = dtype_of(result.type)
-    for i, j in (*zip(left_batch, right_batch), *zip(left_axes, right_axes)):
+    axes = axes_of(s)
+    for i, j in (*axes.batch, *axes.summed):
         demand_equal(w, x, i, y, j)
     call = RuntimeCall(w)
     a, b = operand(call, x), operand(call, y)
-    left = [i for i in range(rank(x.type)) if i not in {*left_batch, *left_axes}]
-    right = [i for i in range(rank(y.type)) if i not in {*right_batch, *right_axes}]
-    sizes = [a.sizes[i] for i in (*left_batch, *left)] + [b.sizes[i] for i in right]
-    working = wide(dtype)
+    sizes = sizes_of(axes, a, b)
+    working = wide(result.dtype)
     c = Operand(call.write(result, sizes, reckons=True), tuple(sizes))
-    batch, summed = list(zip(left_batch, right_batch)), list(zip(left_axes, right_axes))
-    p = product_of(w.text, a, b, c, batch, left, right, summed, MOST_OUTER)
+    p = matrix_product(w.text, axes, a, b, c)
     if p is None:
-        a = ordered(call, a, (*left_batch, *left, *left_axes), working)
-        b = ordered(call, b, (*right_batch, *right_axes, *right), working)
-        n, m, k, o = len(batch), len(left), len(summed), len(right)
-        batch, summed = [(i, i) for i in range(n)], [(n + m + i, n + i) for i in range(k)]
-        columns = range(n + k, n + k + o)
-        p = product_of(w.text, a, b, c, batch, range(n, n + m), columns, summed, MOST_OUTER)
+        (bi, bj), (si, sj) = (tuple(zip(*pairs)) or ((), ()) for pairs in (axes.batch, axes.summed))
+        a = ordered(call, a, (*bi, *axes.left, *si), working)
+        b = ordered(call, b, (*bj, *sj, *axes.right), working)
+        p = matrix_product(w.text, in_order(axes), a, b, c)
         assert p is not None
     if is_small(p, working):
         write_small_product(w, p, working)
     else:
         call_runtime(w, p, working)
     call.finish()
+
+
+def sizes_of(axes: Axes, a: Operand, b: Operand) -> list[str]:
+    """Those of the result."""
+    left = [a.sizes[i] for i in (*(i for i, _ in axes.batch), *axes.left)]
+    return left + [b.sizes[i] for i in axes.right]
+
+
+def matrix_product(
+    text: Text, axes: Axes, a: Operand, b: Operand, c: Operand
+) -> MatrixProduct | None:
+    return product_of(text, a, b, c, axes.batch, axes.left, axes.right, axes.summed, MOST_OUTER)
+
+
+def in_order(axes: Axes) -> Axes:
+    """The axes of operands that lie in the order batch, kept, summed and batch, summed, kept."""
+    n, m, k, o = (len(x) for x in (axes.batch, axes.left, axes.summed, axes.right))
+    return Axes(
+        tuple((i, i) for i in range(n)),
+        tuple((n + m + i, n + i) for i in range(k)),
+        tuple(range(n, n + m)),
+        tuple(range(n + k, n + k + o)),
+    )
+
+
+def rows_of_product(s: Statement, views: Mapping[Value, tuple[int, ...]]) -> Rows | None:
+    """How a product is done by rows; None where its operands need more than a call of BLAS."""
+    x, y = s.operands
+    (result,) = s.results
+    axes = axes_of(s)
+    a, b = (Operand("", names_of(v.shape), views.get(v)) for v in s.operands)
+    p = matrix_product(Text(), axes, a, b, Operand("", tuple(sizes_of(axes, a, b))))
+    if (
+        p is None
+        or result.dtype not in (FLOAT32, FLOAT64)
+        or not (axes.batch or axes.left)
+        or any(x.shape[i] != y.shape[j] for i, j in (*axes.batch, *axes.summed))
+        or any(axis.a == "0" for axis in p.outer)  # columns that are cut
+    ):
+        return None
+    first, other = axes.batch[0] if axes.batch else (axes.left[0], None)
+    aligned = {x} if a.memory_axis(first) == 0 else set()
+    if other is None:
+        aligned.discard(y)
+    elif b.memory_axis(other) == 0:
+        aligned.add(y)
+    each = 1
+    for size in (*result.shape[1:], *(x.shape[i] for i, _ in axes.summed)):
+        each *= size_known(size)
+    least = 1 if axes.batch else AT_ONCE
+    return Rows(result.shape[0], frozenset(aligned), each, least)
+
+
+def names_of(shape: Sequence[Dim]) -> tuple[str, ...]:
+    return tuple(str(n) if isinstance(n, int) else "%size" for n in shape)
+
+
+def turns_of_row(text: Text, p: MatrixProduct, rows: str) -> str:
+    """The rows of all matrices that make one row of the result."""
+    total = times(text, [p.m, *(axis.size for axis in p.outer)])
+    if total.isdecimal() and rows.isdecimal():
+        return str(int(total) // max(int(rows), 1))
+    return text.let(f"sdiv i64 {total}, {rows}")
 
 
 # --- Operands ------------------------------------------------------------------------------------

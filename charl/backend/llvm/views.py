@@ -9,6 +9,7 @@ views.
 
 from __future__ import annotations
 
+from charl.core.control import SWEEP
 from charl.core.ir import Block, Function, Value
 from charl.ops.contract import PRODUCTS
 from charl.types.types import Tensor
@@ -37,7 +38,7 @@ def _drop_used_otherwise(body: Block, views: dict[Value, tuple[int, ...]]) -> No
     for result in body.results:
         views.pop(result, None)
     for statement in body.walk():
-        if statement.op.name not in PRODUCTS:
+        if statement.op is not SWEEP and statement.op.name not in PRODUCTS:
             for operand in statement.operands:
                 views.pop(operand, None)
         for block in statement.blocks:

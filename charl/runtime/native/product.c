@@ -238,6 +238,9 @@ int64_t charl_product_grain(int64_t *product) {
     return grain(count * p->m, p->n * p->k);
 }
 
+/* A vector times a matrix waits for memory: what it multiplies counts so often. */
+enum { VECTOR_WORK = 16 };
+
 int32_t charl_product(int64_t *product) {
     const Product *p = (const Product *)product;
     int64_t rows = charl_product_count(product);
@@ -246,7 +249,8 @@ int32_t charl_product(int64_t *product) {
     }
     charl_want_blas();
     if (rows < p->n && rows == p->m) {
-        return charl_parallel(charl_product_columns, product, p->n, grain(p->n, rows * p->k));
+        int64_t work = rows == 1 ? VECTOR_WORK * p->k : rows * p->k;
+        return charl_parallel(charl_product_columns, product, p->n, grain(p->n, work));
     }
     return charl_parallel(charl_product_rows, product, rows, charl_product_grain(product));
 }

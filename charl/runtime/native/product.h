@@ -34,6 +34,9 @@ int32_t charl_product_columns(int64_t *product, int64_t low, int64_t high);
 int64_t charl_product_count(int64_t *product);
 int64_t charl_product_grain(int64_t *product);
 
+/* Chains of kernels and products by rows, see sweep.c. */
+int32_t charl_sweep(int64_t *words);
+
 /* One product of two matrices: c = a b, or c += a b. */
 typedef struct {
     const void *at;
