@@ -6,8 +6,9 @@ decomposition" (2012) and for wide matrices D. Roberts, L. Roberts, "QR and LQ d
 backpropagation algorithms" (2020).
 
 Factors are determined up to signs (and, at equal eigenvalues, rotations): only functions that do
-not depend on that choice have a gradient. Where two eigenvalues or singular values are equal, their
-mutual term is taken as zero.
+not depend on that choice have a gradient. LAPACK's signs hang on how it rounds, so that they would
+differ from machine to machine; here they are chosen (`signs`). Where two eigenvalues or singular
+values are equal, their mutual term is taken as zero.
 """
 
 from __future__ import annotations
@@ -104,6 +105,21 @@ def total(b: Builder, *parts: Value | None) -> Value | None:
         if part is not None:
             found = part if found is None else b("add", found, part)
     return found
+
+
+SIZEABLE = 0.3
+
+
+def signs(vectors: Array) -> Array:
+    """[..., 1, k], what the columns of [..., m, k] are multiplied with: then the first element that
+    is sizeable, by the greatest of its column, is positive. (Were it the greatest itself, rounding
+    would choose where two are equal; that an element is just at the border is rare.)"""
+    if not vectors.size:
+        return np.ones((*vectors.shape[:-2], 1, vectors.shape[-1]), vectors.dtype)
+    sizes = np.abs(vectors)
+    sizeable = sizes >= SIZEABLE * sizes.max(-2, keepdims=True)
+    first = np.take_along_axis(vectors, np.argmax(sizeable, -2, keepdims=True), -2)
+    return np.where(first < 0, -1, 1).astype(vectors.dtype)
 
 
 # --- qr ------------------------------------------------------------------------------------------
@@ -209,6 +225,8 @@ def _svd_rule(
 
 def _svd(a: Array) -> tuple[Array, Array, Array]:
     u, s, vt = lapack("svd", lambda x: np.linalg.svd(x, full_matrices=False), a)
+    chosen = signs(u)
+    u, vt = u * chosen, vt * np.swapaxes(chosen, -1, -2)
     return tuple(x.astype(a.dtype, copy=False) for x in (u, s, vt))
 
 
@@ -257,7 +275,7 @@ def _svd_samples() -> Sequence[Sample]:
 plain(
     "svd",
     "u, s, vt with u diag(s) vt = a, s descending: [..., m, k], [..., k], [..., k, n] with "
-    "k = min(m, n).",
+    "k = min(m, n); in every column of u the first element of some size is positive.",
     (MATRIX,),
     _svd_rule,
     _svd,
@@ -279,6 +297,7 @@ def _eigh_rule(
 
 def _eigh(a: Array) -> tuple[Array, Array]:
     w, v = lapack("eigh", np.linalg.eigh, symmetric_part(a))
+    v = v * signs(v)
     return w.astype(a.dtype, copy=False), v.astype(a.dtype, copy=False)
 
 
@@ -309,7 +328,8 @@ def _eigh_samples() -> Sequence[Sample]:
 plain(
     "eigh",
     "Eigenvalues in ascending order, [..., n], and eigenvectors in columns, [..., n, n], of the "
-    "symmetric matrix (a + a^T) / 2.",
+    "symmetric matrix (a + a^T) / 2; in every eigenvector the first element of some size is "
+    "positive.",
     (MATRIX,),
     _eigh_rule,
     _eigh,

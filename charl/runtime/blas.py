@@ -1,6 +1,7 @@
-"""The BLAS behind matrix products: OpenBLAS, from the `scipy-openblas32` wheel.
+"""The BLAS behind matrix products and the LAPACK behind linear algebra: OpenBLAS, from the wheel
+`scipy-openblas32`.
 
-It is loaded when the first product runs (`library.py`), since that takes some milliseconds. The
+It is loaded when the first of them runs (`library.py`), since that takes some milliseconds. The
 wheel's Python module is not imported: it would look for its version and configuration, and take
 longer than everything else. OpenBLAS works on one thread; work is spread by our own pool
 (`native/threads.c`), as one pool beside another would have both wait for the CPU.
@@ -10,10 +11,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 PREFIX = "scipy_"
 ROUTINES = ("cblas_sgemm", "cblas_dgemm", "cblas_sgemv", "cblas_dgemv")
+# Of LAPACK (the last is BLAS's), for float32 and for float64: in the order of `native/lapack.c`.
+LAPACK = ("gesv", "getrf", "potrf", "geqrf", "orgqr", "gesdd", "syevd", "trsm")
 
 
 def path() -> str:
@@ -27,8 +31,9 @@ def path() -> str:
     raise OSError("scipy-openblas32 is not installed")
 
 
-def load_blas() -> tuple[int | None, ...]:
-    """Loads OpenBLAS; the addresses of its ROUTINES. Raises OSError where there is none."""
+def load_blas() -> tuple[list[int | None], list[int | None]]:
+    """Loads OpenBLAS; the addresses of its ROUTINES, and of those of LAPACK. Raises OSError where
+    there is none."""
     wanted = os.environ.get("OPENBLAS_NUM_THREADS")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else threads are started when it is loaded
     try:
@@ -39,5 +44,9 @@ def load_blas() -> tuple[int | None, ...]:
         else:
             os.environ["OPENBLAS_NUM_THREADS"] = wanted
     getattr(blas, f"{PREFIX}openblas_set_num_threads")(1)
-    routines = (getattr(blas, PREFIX + name) for name in ROUTINES)
-    return tuple(ctypes.cast(routine, ctypes.c_void_p).value for routine in routines)
+
+    def addresses(names: Iterable[str]) -> list[int | None]:
+        routines = (getattr(blas, PREFIX + name) for name in names)
+        return [ctypes.cast(routine, ctypes.c_void_p).value for routine in routines]
+
+    return addresses(ROUTINES), addresses(f"{kind}{name}_" for kind in "sd" for name in LAPACK)

@@ -33,6 +33,7 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "charl_blas_loader": (None, [LOADER]),
     "charl_output_to": (None, [SEND]),
     "charl_use_blas": (None, [c_void_p] * 4),
+    "charl_use_lapack": (None, [c_void_p]),
 }
 
 
@@ -66,7 +67,9 @@ def _load_blas() -> None:
     from charl.runtime.blas import load_blas
 
     with suppress(OSError):  # without the wheel there are plain loops
-        library().charl_use_blas(*load_blas())
+        blas, lapack = load_blas()
+        library().charl_use_blas(*blas)
+        library().charl_use_lapack((c_void_p * len(lapack))(*lapack))
 
 
 def address(name: str) -> int | None:

@@ -16,6 +16,7 @@ from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
     cumulative,
     for_loops,
     kernels,
+    linear_algebra,
     lists,
     masks,
     printing,

@@ -19,10 +19,11 @@ from charl.backend.llvm.tensors import (
     element_place,
     load_element,
     no_memory_if,
+    scalar_or_pointer,
     store_element,
 )
 from charl.backend.llvm.text import memory_type
-from charl.core.ir import Value
+from charl.core.ir import Statement, Value
 from charl.records import field, record
 from charl.types.dtypes import FLOAT32, DType
 from charl.types.types import Tensor, is_scalar
@@ -102,6 +103,33 @@ class RuntimeCall:
             w.bind(value, held)
         for pointer in self.temporary:
             w.release(pointer)
+
+    def finish_or_ask(self, statement: Statement, done: str) -> None:
+        """The same where the runtime has done it; else the host does it."""
+        w = self.w
+        there, here, after = (w.text.label(x) for x in ("ask", "done", "either"))
+        w.text.branch(done, here, there)
+        w.text.place(there)
+        for value, held, _ in self.written:
+            if not is_scalar(value.type):
+                w.release(held.text)
+        for pointer in self.temporary:
+            w.release(pointer)
+        symbols = w.scope()
+        w.host(statement)
+        w.restore(symbols)
+        asked = {value: w.of(value) for value, _, _ in self.written}
+        ends = [w.text.here]
+        w.text.jump(after)
+        w.text.place(here)
+        self.finish()
+        ends.append(w.text.here)
+        w.text.jump(after)
+        w.text.place(after)
+        for value in asked:
+            kind = scalar_or_pointer(value.type)
+            text = w.text.phi(kind, list(zip((asked[value], w.of(value)), ends)))
+            w.bind(value, Held(text, w.held[value].sizes))
 
     def no_memory_unless(self, enough: str, dtype: DType, sizes: Sequence[str]) -> None:
         """Stops the program where the runtime had no memory for what it does on the way."""

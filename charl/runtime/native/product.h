@@ -57,5 +57,7 @@ void *charl_scratch(int64_t bytes);
 void charl_blas_loader(void (*loader)(void));
 void charl_want_blas(void);
 void charl_use_blas(void *sgemm, void *dgemm, void *sgemv, void *dgemv);
+/* LAPACK, from the same library and at the same time: the table of `lapack.c`. */
+void charl_use_lapack(void *const *addresses);
 
 #endif
