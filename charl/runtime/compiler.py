@@ -105,7 +105,8 @@ def _process() -> Process | None:
     if RUNNING and RUNNING[0].owner != os.getpid():
         end()
     if not RUNNING and can_start():
-        RUNNING.append(_started())
+        with suppress(OSError):  # no more processes, or no more pipes
+            RUNNING.append(_started())
     return RUNNING[0] if RUNNING else None
 
 
@@ -129,6 +130,10 @@ def _started() -> Process:
         actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
     try:
         number = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
+    except OSError:
+        os.close(to)
+        os.close(back)
+        raise
     finally:
         os.close(inlet)
         os.close(outlet)

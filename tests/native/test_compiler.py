@@ -63,6 +63,30 @@ def test_one_that_has_ended_is_started_again() -> None:
     assert other.number != process.number
 
 
+def test_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = object_codes(TEXTS[:1], 2)
+    compiler.end()
+
+    def refuse(*arguments: object, **named: object) -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "posix_spawn", refuse)
+    assert object_codes(TEXTS[:1], 2) == apart
+    assert not compiler.RUNNING
+
+
+def test_one_that_is_interrupted_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(stream: int) -> object:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(compiler, "receive", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            object_codes(TEXTS[:1], 2)
+    assert not compiler.RUNNING  # its answer would be taken for that of the next question
+    assert object_codes(TEXTS[1:2], 2) != object_codes(TEXTS[:1], 2)
+
+
 def test_it_ends_with_the_process_that_started_it() -> None:
     code = "from charl.runtime import compiler; compiler.start(); print(compiler.RUNNING[0].number)"
     done = subprocess.run(

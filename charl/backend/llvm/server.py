@@ -56,9 +56,14 @@ def send(stream: int, value: object) -> None:
 
 def compiled(level: int, texts: Sequence[str]) -> list[bytes | str]:
     """What becomes of each text; of the processes the first is this one."""
-    shares = shared(texts, len(os.sched_getaffinity(0)))
-    children = [forked(level, texts, share) for share in shares[1:]]
-    found = dict(in_turn(level, texts, shares[0]))
+    own, *others = shared(texts, len(os.sched_getaffinity(0)))
+    children = []
+    for share in others:
+        try:
+            children.append(forked(level, texts, share))
+        except OSError:  # no more processes
+            own += share
+    found = dict(in_turn(level, texts, own))
     for pipe, child in children:
         told = receive(pipe)
         os.close(pipe)
