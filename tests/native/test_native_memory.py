@@ -10,7 +10,9 @@ import tracemalloc
 import pytest
 
 from charl import driver
-from charl.runtime import machine
+from charl.backend.llvm import server
+from charl.runtime import compiler, machine
+from charl.runtime.compile import compile_image
 from charl.runtime.library import library
 from charl.runtime.machine import NativeMachine
 from charl.source import Source
@@ -129,6 +131,41 @@ def test_a_thousand_compilations_and_runs_keep_nothing() -> None:
     finally:
         tracemalloc.stop()
     assert library().charl_memory_now() == 0
+
+
+DISTINCT = """
+let xs = [1, COUNT]
+let s = 0.0
+for i in 0..COUNT { s += sqrt(i as float) }
+print(s > 0.0, len(xs))
+"""
+
+
+def test_programs_that_differ_keep_little() -> None:
+    """What there is of each in caches of limited length, but none of its code."""
+
+    def cycles(start: int, stop: int) -> int:
+        for n in range(start, stop):
+            text = DISTINCT.replace("COUNT", str(n))
+            program = driver.compile_checked(driver.check(Source("case.ch", text)))
+            image = compile_image(program, (program.entry,), keep=False)
+            assert run(NativeMachine(image)) == "true 2\n"
+        gc.collect()
+        return resident()
+
+    before = cycles(10, 40)
+    assert cycles(40, 100) - before < 2500  # KB
+
+
+def test_a_compiler_that_has_answered_often_gives_way_to_another() -> None:
+    if not compiler.can_start():
+        pytest.skip("LLVM works in this process here")
+    seen = set()
+    for n in range(server.MOST + 20):
+        (code,) = compiler.object_codes([f"define i32 @f() {{ ret i32 {n} }}"], 0)
+        assert code
+        seen.add(compiler.RUNNING[0].number)
+    assert len(seen) == 2
 
 
 def resident() -> int:

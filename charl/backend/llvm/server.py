@@ -7,7 +7,8 @@ LLVM takes of memory is gone when it is done, and is never the program's.
 
 Asked is, on the standard input, with (level, texts), answered with what became of each text: an
 object file, or a message where LLVM failed. Both are in marshal's form behind their length, eight
-bytes. The process ends at the end of its input, or when nobody has asked for a while.
+bytes. The process ends at the end of its input, when nobody has asked for a while, or when it has
+answered so often that it has grown.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from select import select
 
 IDLE = 20.0  # seconds
+MOST = 500  # answers; LLVM keeps some 100 KB of every module, whatever becomes of it
 
 
 def receive(stream: int) -> object:
@@ -115,8 +117,8 @@ def serve() -> None:
     from charl.backend.llvm import machine_code
 
     machine_code.target_machine(2)  # LLVM is loaded now
-    while select([sys.stdin], [], [], IDLE)[0]:
-        asked = receive(0)
+    for _ in range(MOST):
+        asked = receive(0) if select([sys.stdin], [], [], IDLE)[0] else None
         if not isinstance(asked, tuple):
             return
         send(1, compiled(*asked))
