@@ -289,7 +289,8 @@ class KernelWriter(FunctionWriter):
         self.statement = before
 
     def sum(self, statement: Statement) -> None:
-        """A sum, product or extreme that a loop carries, in any order."""
+        """A sum, product or extreme that a loop carries, in any order: of 0.0 and -0.0 either may
+        be the extreme, as in NumPy."""
         a, b = (self.of(v) for v in statement.operands)
         dtype = dtype_of(statement.results[0].type)
         type = scalar_type(dtype)
@@ -299,7 +300,7 @@ class KernelWriter(FunctionWriter):
         elif dtype.is_float:
             intrinsic = f"llvm.{name}.{'f32' if dtype.bits == 32 else 'f64'}"
             call = self.declare(intrinsic, type, [type, type])
-            text = self.text.let(f"call {type} {call}({type} {a}, {type} {b})")
+            text = self.text.let(f"call nsz {type} {call}({type} {a}, {type} {b})")
         else:
             text = scalar(self, name, [a, b], [dtype, dtype], {})
         self.bind(statement.results[0], Held(text))
