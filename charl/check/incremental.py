@@ -36,16 +36,19 @@ from charl.records import fields, record
 from charl.source import Source, Span
 from charl.syntax import ast
 from charl.syntax.parser import parse
+from charl.types.dims import Dim
 from charl.types.types import INT, UNIT, Type
 
 
 @record
 class Passed:
-    """An argument known by its type: `label` is its name in the call, `span` where errors point."""
+    """An argument known by its type: `label` is its name in the call, `span` where errors point;
+    `dim` the size that an integer is."""
 
     label: ast.Identifier | None
     span: Span
     type: Type
+    dim: Dim | None = None
 
 
 class Incremental:
@@ -88,7 +91,9 @@ class Incremental:
         self._start()
         given = passed if receiver is None else (receiver, *passed)
         # Names that cannot be written, so that they hide nothing.
-        variables = [tree.Variable(f"argument {i}", p.type, p.span) for i, p in enumerate(given)]
+        variables = [
+            tree.Variable(f"argument {i}", p.type, p.span, dim=p.dim) for i, p in enumerate(given)
+        ]
         reads: list[ast.Expr] = [ast.Name(p.span, v.name) for p, v in zip(given, variables)]
         callee: ast.Expr = ast.Name(name.span, name.name)
         if receiver is not None:

@@ -48,7 +48,7 @@ class Renaming:
 
     def _match(self, old: Dim | None, new: Dim) -> None:
         symbol = dims.as_symbol(old)
-        if symbol is None or isinstance(new, Unknown) or old == new:
+        if symbol is None or isinstance(new, Unknown):
             return
         if symbol not in self.symbols or isinstance(new, int):
             self.symbols[symbol] = new

@@ -171,7 +171,8 @@ def _out_of_memory(problem: MemoryError, places: list[Place]) -> Diagnostic:
             size *= n
         sizes = ", ".join(map(str, shape))
         message = f"out of memory: a {dtype}[{sizes}] takes {readable(size)}"
-    diagnostic = error("E0508", message, span_of(places))
+    notes = tuple(getattr(problem, "notes", ()))
+    diagnostic = error("E0508", message, span_of(places), notes=notes)
     return _with_stack(diagnostic, places)
 
 

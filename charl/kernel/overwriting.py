@@ -39,7 +39,7 @@ def overwritable(kernel: Kernel) -> list[list[Value]]:
     stop = 2 + len(kernel.inputs)
     inputs, results = body.parameters[2:stop], body.parameters[stop:]
     found: list[list[Value]] = [[] for _ in results]
-    if stops_for_elements(body):
+    if kernel.join is not None or stops_for_elements(body):
         return found
     accesses: dict[Value, list[Access]] = {}
     for access in accesses_of(body):

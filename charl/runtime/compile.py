@@ -8,14 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from charl.backend.llvm.entries import entry_name, program_parts
-from charl.backend.llvm.kernels import can_write
 from charl.backend.llvm.module import Module
 from charl.backend.llvm.parts import Part
-from charl.backend.llvm.sweeps import with_sweeps
+from charl.backend.llvm.prepared import prepared
 from charl.core.ir import Program
 from charl.runtime.code_cache import machine_codes
 from charl.runtime.image import Image, Origin
-from charl.transform.fuse import fuse
 
 # Measured on the examples: -O1 compiles a tenth faster, -O3 a tenth slower.
 LEVEL = 2
@@ -55,10 +53,8 @@ def module_parts(
     program: Program, exported: Sequence[str], *, measures: bool = False
 ) -> tuple[Module, list[Part]]:
     """The module of a program, and its text before LLVM has worked on it, in parts."""
-    program = fuse(program, can_write)
-    if not measures:  # a profile tells the time of each statement
-        program = with_sweeps(program)
-    module = Module(program, measures=measures)
+    # A profile tells the time of each statement, so that it has no sweeps.
+    module = Module(prepared(program, sweeps=not measures), measures=measures)
     return module, program_parts(module, exported)
 
 

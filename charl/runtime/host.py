@@ -21,11 +21,13 @@ from charl.backend.llvm.views import transposed_views
 from charl.core.control import FUSED, SWEEP
 from charl.core.ir import Statement, Value
 from charl.core.op import Fault
+from charl.core.places import shown_at
 from charl.interp.faults import Place, diagnosed, span_of
 from charl.interp.support import reporter, shape_reporter
+from charl.runtime.held import held
 from charl.runtime.image import Origin
 from charl.runtime.library import interrupted, library, variable
-from charl.runtime.values import Objects, read, write
+from charl.runtime.values import OF_CALLER, Objects, read, write
 from charl.types import dtypes
 from charl.types.types import Tensor, Type
 
@@ -56,6 +58,7 @@ class Host:
         parameters = [v.type for v in body.parameters]
         room = max(sum(map(words, parameters)), sum(words(v.type) for v in body.results), 1)
         slots = (ctypes.c_int64 * room)()
+        self.objects.site = OF_CALLER
         put(parameters, arguments, ctypes.addressof(slots), self.objects)
         return slots
 
@@ -70,6 +73,7 @@ class Host:
         serve = self.served.get(site)
         if serve is None:
             serve = self.served[site] = self._server(self.sites[site])
+        self.objects.site = site
         with np.errstate(all="ignore"):
             serve(slots)
 
@@ -139,6 +143,10 @@ class Host:
         places = self._places(number)
         if statement is not None:
             places[-1] = Place(places[-1].function, statement)
+        if isinstance(problem, MemoryError):
+            span = shown_at(span_of(places))
+            notes = held(self.sites, None if span is None else span.source)
+            problem.notes = notes  # type: ignore[attr-defined]
         found = diagnosed(problem, places)
         if found is None:
             return problem

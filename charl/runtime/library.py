@@ -18,11 +18,16 @@ SEND = CFUNCTYPE(c_int32)
 # What compiled code may name: every function and variable of the library that begins with charl_.
 FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "charl_allocate": (c_void_p, [c_int64]),
+    "charl_tensor": (c_void_p, [c_int64, c_int32]),
     "charl_object": (c_void_p, [c_int64, c_void_p]),
     "charl_free": (None, [c_void_p]),
     "charl_reset": (None, []),
     "charl_memory_now": (c_int64, []),
     "charl_memory_peak": (c_int64, []),
+    "charl_tensors_now": (c_int64, []),
+    "charl_tensors_peak": (c_int64, []),
+    "charl_largest_tensors": (c_int64, [POINTER(c_int64), c_int64]),
+    "charl_memory_reserved": (c_int64, []),
     "charl_host_object": (c_void_p, [c_int64]),
     "charl_host_dropped": (c_int64, [POINTER(c_int64), c_int64]),
     "charl_run": (c_int32, [c_void_p, c_void_p, c_int64]),

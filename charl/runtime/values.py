@@ -31,6 +31,7 @@ from charl.types.dtypes import DType
 from charl.types.types import Box, Handle, List, String, Tensor, Type
 
 RANDOM = Handle("random")
+OF_CALLER = -2  # as in `native/charl.h`
 NO_BOX = -1  # the tag of the box that nobody looks at
 
 
@@ -47,9 +48,11 @@ class Description(ctypes.Structure):
 
 class Objects:
     """What Python and native code know of each other's objects: the Python objects that native code
-    holds by a number, and the descriptions of what Python makes for native code."""
+    holds by a number, and the descriptions of what Python makes for native code. `site` is the
+    place of the program for which tensors are made now."""
 
     def __init__(self, program: Program) -> None:
+        self.site = OF_CALLER
         self._program = program
         self._boxes: Mapping[str, BoxFields] | None = None
         self._descriptions: dict[str, Description] = {}
@@ -228,7 +231,7 @@ def write(type: Type, value: Any, place: int, objects: Objects) -> None:
     """Puts a value into the slot at an address; arrays are copied. Raises MemoryError."""
     match type:
         case Tensor():
-            _write_tensor(type, value, place)
+            _write_tensor(type, value, place, objects.site)
         case String():
             text = value.encode("utf-8", "surrogatepass")
             pointer = _known(library().charl_allocate(16 + len(text)))
@@ -249,7 +252,7 @@ def write(type: Type, value: Any, place: int, objects: Objects) -> None:
             _set_word(place, objects.hold(value))
 
 
-def _write_tensor(type: Tensor, value: Any, place: int) -> None:
+def _write_tensor(type: Tensor, value: Any, place: int, site: int) -> None:
     assert isinstance(type.dtype, DType)
     dtype = type.dtype.numpy
     if not type.shape:
@@ -257,7 +260,7 @@ def _write_tensor(type: Tensor, value: Any, place: int) -> None:
         ctypes.memmove(place, np.asarray(value, dtype).tobytes(), dtype.itemsize)
         return
     array = np.ascontiguousarray(value, dtype)
-    pointer = _known(library().charl_allocate(array.nbytes))
+    pointer = _known(library().charl_tensor(array.nbytes, site))
     ctypes.memmove(pointer, array.ctypes.data, array.nbytes)
     _set_word(place, pointer)
     for axis, size in enumerate(array.shape):

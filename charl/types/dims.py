@@ -14,6 +14,7 @@ error. Any other symbol is a size that only the run knows: what cannot be proven
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import TypeAlias
@@ -250,6 +251,24 @@ def compare(a: Dim, b: Dim) -> Verdict:
     if all(isinstance(a, Symbol) and a.rigid for m, _ in difference.terms for a in m):
         return Verdict.DIFFERENT
     return Verdict.OPEN  # a division may come out even
+
+
+def at_least(a: Known, b: Known) -> bool:
+    """Whether `a >= b` whatever the symbols are, from 1 up: every term that is missing is made up
+    for by one that is a multiple of it."""
+    spare: list[tuple[Monomial, int]] = []
+    missing: list[tuple[Monomial, int]] = []
+    for monomial, coefficient in _terms(a - b):
+        (spare if coefficient > 0 else missing).append((monomial, abs(coefficient)))
+    for monomial, needed in missing:
+        for place, (other, left) in enumerate(spare):
+            if needed and not Counter(monomial) - Counter(other):
+                used = min(left, needed)
+                needed -= used
+                spare[place] = (other, left - used)
+        if needed:
+            return False
+    return True
 
 
 def evaluate(dim: Dim, values: Mapping[Symbol, int]) -> int:

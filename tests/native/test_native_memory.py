@@ -50,7 +50,7 @@ def peak(native: NativeMachine, monkeypatch: pytest.MonkeyPatch) -> int:
 PUSHES = """
 let xs: [[string]] = []
 for i in 0..COUNT {
-    xs.push([f"{i}", "constant"])
+    xs.push([f"{i % 10}", "constant"])
     if len(xs) > 10 {
         let first = xs.remove(0)
         xs[0] = [first[1] ++ "x", "two"]

@@ -80,3 +80,15 @@ def test_a_warning_is_no_error(folder: Path, capsys: pytest.CaptureFixture[str])
 def test_a_missing_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "god.ch"]) == 2
     assert "there is `good.ch`" in capsys.readouterr().err
+
+
+def test_the_memory_of_a_program(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.ch").write_text(
+        "fn f(x: float32[N]) -> float32[N] { x + flip(x) }\nprint(f(random_normal([1000]))[0])\n"
+    )
+    assert main(["check", "--memory", "a.ch"]) == 0
+    told = capsys.readouterr().out
+    assert "a.ch: at most 8,000 bytes (7.8 KB)\n" in told
+    assert "fn f(x: float32[N]): at most 8*N bytes\n" in told
+    (folder / "b.ch").write_text("print(one)\n")
+    assert main(["check", "--memory", "b.ch"]) == 1

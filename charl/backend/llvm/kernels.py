@@ -12,7 +12,7 @@ the loop do not look at each other's elements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from itertools import chain
 from math import prod
 
@@ -88,7 +88,7 @@ def _fused(w: FunctionWriter, s: Statement) -> None:
 def prepare(w: FunctionWriter, s: Statement) -> Call:
     """Writes the kernel, and finds places for its results."""
     kernel = build(f"kernel{len(w.module.kernels)}", s)
-    over = taken_over(w, kernel, s)
+    over = taken_over(s, overwritable(kernel), w.dying) if w.dying else {}
     own = dict(zip((*kernel.inputs, *s.results), kernel.function.body.parameters[2:]))
     shared = {own[v] for pair in over.items() for v in pair}
     may_fail = define(w.module, kernel, shared)
@@ -141,13 +141,14 @@ def result_argument(
     return [("ptr", held.text), *(("i64", n) for n, dim in dims if not isinstance(dim, int))]
 
 
-def taken_over(w: FunctionWriter, kernel: Kernel, s: Statement) -> dict[Value, Value]:
-    """The results that may be written over operands that end here, each over its own."""
+def taken_over(
+    s: Statement, able: Sequence[Sequence[Value]], dying: Sequence[Value]
+) -> dict[Value, Value]:
+    """The results that may be written over operands that end here, each over its own; `able` are
+    the operands that the kernel may write each result over."""
     found: dict[Value, Value] = {}
-    if not w.dying or kernel.join is not None:
-        return found
-    for result, able in zip(s.results, overwritable(kernel)):
-        free = [x for x in able if x in w.dying and x not in found.values()]
+    for result, operands in zip(s.results, able):
+        free = [x for x in operands if x in dying and x not in found.values()]
         if free:
             found[result] = free[0]
     return found

@@ -54,7 +54,7 @@ declare void @charl_fault(i64, ptr, i64) cold
 declare void @charl_trace(i64) cold
 declare void @charl_too_deep(i64) cold
 declare void @charl_no_memory(i64, i64, ptr, i64) cold
-declare ptr @charl_allocate(i64)
+declare ptr @charl_tensor(i64, i32)
 declare void @charl_free(ptr)
 declare ptr @llvm.frameaddress.p0(i32)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from charl.backend.llvm.functions import FunctionWriter, writer
 from charl.backend.llvm.layout import Held, dtype_of
-from charl.backend.llvm.objects import call, set_word, truth, word
-from charl.backend.llvm.runtime_calls import RuntimeCall, scratch, wide
+from charl.backend.llvm.objects import call, made, set_word, truth, word
+from charl.backend.llvm.runtime_calls import RuntimeCall, wide
 from charl.backend.llvm.tensors import count, demand_sizes, item_bytes
 from charl.core.ir import Statement
 from charl.ops.random import DIGITS
@@ -97,7 +97,7 @@ def _seed(w: FunctionWriter, s: Statement) -> None:
 
 @writer("random_state")
 def _state(w: FunctionWriter, s: Statement) -> None:
-    state = scratch(w, INT64, ["2"])
+    state = made(w, "charl_object", "i64 16", "ptr null")
     for place in (0, 8):
         set_word(w, state, place, word(w, STATE, place))
     w.bind(s.results[0], Held(state))

@@ -69,7 +69,10 @@ def bytes_of(w: FunctionWriter, dtype: DType, sizes: Sequence[str]) -> str:
 def allocate(w: FunctionWriter, type: Type, sizes: Sequence[str]) -> Held:
     """A new tensor whose elements are whatever they are."""
     dtype = dtype_of(type)
-    pointer = w.text.let(f"call ptr @charl_allocate(i64 {bytes_of(w, dtype, sizes)})")
+    assert w.statement is not None
+    site = w.module.site(w.statement, w.function)
+    size = bytes_of(w, dtype, sizes)
+    pointer = w.text.let(f"call ptr @charl_tensor(i64 {size}, i32 {site})")
     no_memory_if(w, w.text.let(f"icmp eq ptr {pointer}, null"), dtype, sizes)
     return Held(pointer, tuple(sizes))
 

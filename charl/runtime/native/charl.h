@@ -17,12 +17,23 @@ typedef struct {
 
 /* A pointer to the first byte behind a header, 64 bytes aligned; NULL when there is no memory. */
 void *charl_allocate(int64_t bytes);
+/* The same for a tensor that is made at this site of the program, or OF_CALLER. */
+enum { NO_TENSOR = -1, OF_CALLER = -2 };
+void *charl_tensor(int64_t bytes, int32_t site);
 void charl_free(void *pointer);
 /* Forgets everything that was allocated since the last reset. */
 void charl_reset(void);
-/* Bytes in use now, and the most there have been since the last reset. */
+/* Bytes in use now, and the most there have been since the last reset; the same of tensors alone;
+ * and what was had for all of them from the system. */
 int64_t charl_memory_now(void);
 int64_t charl_memory_peak(void);
+int64_t charl_tensors_now(void);
+int64_t charl_tensors_peak(void);
+int64_t charl_memory_reserved(void);
+
+/* The largest tensors in use, the largest first: for each its site and its bytes. Returns how many,
+ * at most `most`. */
+int64_t charl_largest_tensors(int64_t *found, int64_t most);
 
 /* An object of the host: a number that stands for a Python object. */
 void *charl_host_object(int64_t number);

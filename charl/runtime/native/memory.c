@@ -9,6 +9,9 @@
  *
  *     | links (48 bytes) | references | bytes | data ...
  *                                             ^ 64 bytes aligned
+ *
+ * What is in use is counted as it was asked for; the classes round that up. A block knows where in
+ * the program it was made, so that a program that runs out of memory can tell what takes it.
  */
 #include "values.h"
 
@@ -30,9 +33,13 @@ enum { HUGE_PAGE = 1 << 21, MOST_SPARED = 1 << 26 };
 enum { FRONT = 64, CLASSES = 160, CHUNK = 1 << 20, LARGEST_CHUNKED = 1 << 15 };
 
 typedef struct Block {
-    struct Block *next_free;
+    union {
+        struct Block *next_free; /* of a block that is not in use */
+        int64_t asked;           /* the bytes of one that is */
+    };
     struct Block *next_large, *previous_large;
-    int64_t size_class;
+    int32_t size_class;
+    int32_t site; /* of the program that made it; NO_TENSOR, or OF_CALLER for an argument */
     int64_t number; /* of a host object; -1 for anything else */
     const Description *description; /* NULL where nothing else is held */
     Header header;
@@ -40,7 +47,8 @@ typedef struct Block {
 
 typedef struct Chunk {
     struct Chunk *next;
-    char padding[56];
+    char *used; /* where its last block ends, once another chunk is begun */
+    char padding[48];
 } Chunk;
 
 _Static_assert(sizeof(Block) == FRONT, "the front of a block");
@@ -50,7 +58,8 @@ static Block *free_blocks[CLASSES];
 static Chunk *chunks, *spare_chunks;
 static char *chunk_place, *chunk_end;
 static Block *large_blocks, *spare_blocks; /* spare ones: by `next_free` */
-static int64_t in_use, peak;
+static int64_t in_use, peak, reserved;
+static int64_t tensors, most_tensors; /* the bytes of tensors among them */
 
 static int64_t *dropped;
 static int64_t dropped_count, dropped_room;
@@ -81,6 +90,10 @@ static Block *from_chunk(int64_t room) {
             if (chunk == NULL) {
                 return NULL;
             }
+            reserved += CHUNK;
+        }
+        if (chunks != NULL) {
+            chunks->used = chunk_place;
         }
         chunk->next = chunks;
         chunks = chunk;
@@ -90,6 +103,36 @@ static Block *from_chunk(int64_t room) {
     Block *block = (Block *)chunk_place;
     chunk_place += needed;
     return block;
+}
+
+static void unlink_large(Block *block) {
+    if (block->next_large != NULL) {
+        block->next_large->previous_large = block->previous_large;
+    }
+    if (block->previous_large != NULL) {
+        block->previous_large->next_large = block->next_large;
+    } else {
+        large_blocks = block->next_large;
+    }
+}
+
+/* Gives what is not in use back to the system. */
+static void give_back(void) {
+    int64_t room;
+    for (int class = class_of(LARGEST_CHUNKED + 1, &room); class < CLASSES; class++) {
+        while (free_blocks[class] != NULL) {
+            Block *block = free_blocks[class];
+            free_blocks[class] = block->next_free;
+            unlink_large(block);
+            reserved -= FRONT + block->header.bytes;
+            free(block);
+        }
+    }
+    while (spare_blocks != NULL) {
+        Block *next = spare_blocks->next_free;
+        free(spare_blocks);
+        spare_blocks = next;
+    }
 }
 
 static Block *spared(int64_t room) {
@@ -122,7 +165,11 @@ static Block *from_system(int64_t room) {
         block = fresh(room);
     }
     if (block == NULL) {
-        return NULL;
+        give_back();
+        block = aligned_alloc(64, (size_t)(FRONT + room));
+        if (block == NULL) {
+            return NULL;
+        }
     }
     block->previous_large = NULL;
     block->next_large = large_blocks;
@@ -130,10 +177,11 @@ static Block *from_system(int64_t room) {
         large_blocks->previous_large = block;
     }
     large_blocks = block;
+    reserved += FRONT + room;
     return block;
 }
 
-static inline void *allocate(int64_t bytes) {
+static inline void *allocate(int64_t bytes, int32_t site) {
     if (bytes < 0 || bytes > ((int64_t)1 << 47)) {
         return NULL;
     }
@@ -150,18 +198,27 @@ static inline void *allocate(int64_t bytes) {
         block->size_class = class;
     }
     ASAN_UNPOISON_MEMORY_REGION((char *)block + FRONT, room);
+    block->asked = bytes;
+    block->site = site;
     block->number = -1;
     block->description = NULL;
     block->header.references = 1;
     block->header.bytes = room;
-    in_use += room;
+    in_use += bytes;
     if (in_use > peak) {
         peak = in_use;
+    }
+    if (site != NO_TENSOR) {
+        tensors += bytes;
+        if (tensors > most_tensors) {
+            most_tensors = tensors;
+        }
     }
     return (char *)block + FRONT;
 }
 
-void *charl_allocate(int64_t bytes) { return allocate(bytes); }
+void *charl_allocate(int64_t bytes) { return allocate(bytes, NO_TENSOR); }
+void *charl_tensor(int64_t bytes, int32_t site) { return allocate(bytes, site); }
 
 static void drop(int64_t number) {
     if (dropped_count == dropped_room) {
@@ -178,12 +235,19 @@ static void drop(int64_t number) {
 
 static Block *block_of(const void *pointer) { return (Block *)((char *)pointer - FRONT); }
 
-/* Lets go of a part; the last to do so puts it on the list of what is to be freed. */
+/* Puts a block that nobody holds on the list of what is to be freed. */
+static void give_up(Block *block, Block **pending) {
+    in_use -= block->asked;
+    tensors -= block->site != NO_TENSOR ? block->asked : 0;
+    block->next_free = *pending;
+    *pending = block;
+}
+
+/* Lets go of a part; the last to do so gives it up. */
 static void let_go(int64_t pointer, Block **pending) {
     Block *block = block_of((void *)pointer);
     if (--block->header.references == 0) {
-        block->next_free = *pending;
-        *pending = block;
+        give_up(block, pending);
     }
 }
 
@@ -236,8 +300,8 @@ static void let_go_parts(Block *block, Block **pending) {
 /* What is to be freed is threaded on a list through its own blocks: a chain of any length takes no
  * stack. */
 void charl_free(void *pointer) {
-    Block *pending = block_of(pointer);
-    pending->next_free = NULL;
+    Block *pending = NULL;
+    give_up(block_of(pointer), &pending);
     while (pending != NULL) {
         Block *block = pending;
         pending = block->next_free;
@@ -247,7 +311,6 @@ void charl_free(void *pointer) {
         if (block->description != NULL) {
             let_go_parts(block, &pending);
         }
-        in_use -= block->header.bytes;
         ASAN_POISON_MEMORY_REGION((char *)block + FRONT, block->header.bytes);
         block->next_free = free_blocks[block->size_class];
         free_blocks[block->size_class] = block;
@@ -255,7 +318,7 @@ void charl_free(void *pointer) {
 }
 
 void *charl_object(int64_t bytes, const Description *description) {
-    void *object = allocate(bytes);
+    void *object = charl_allocate(bytes);
     if (object == NULL) {
         return charl_problem(NO_MEMORY);
     }
@@ -264,7 +327,7 @@ void *charl_object(int64_t bytes, const Description *description) {
 }
 
 void *charl_twin(const void *pointer, int64_t bytes) {
-    char *twin = allocate(block_of(pointer)->header.bytes);
+    char *twin = allocate(block_of(pointer)->header.bytes, NO_TENSOR);
     if (twin == NULL) {
         return charl_problem(NO_MEMORY);
     }
@@ -295,6 +358,47 @@ int64_t charl_host_dropped(int64_t *numbers, int64_t most) {
     int64_t count = dropped_count < most ? dropped_count : most;
     dropped_count -= count;
     memcpy(numbers, dropped + dropped_count, (size_t)count * sizeof *numbers);
+    return count;
+}
+
+static int is_live_tensor(const Block *block) {
+    return block->header.references > 0 && block->site != NO_TENSOR;
+}
+
+/* Enters a tensor among the largest, which are in order. */
+static int64_t rank_in(const Block *block, int64_t *found, int64_t count, int64_t most) {
+    int64_t place = count < most ? count : most;
+    while (place > 0 && found[2 * place - 1] < block->asked) {
+        if (place < most) {
+            memcpy(found + 2 * place, found + 2 * place - 2, 2 * sizeof *found);
+        }
+        place--;
+    }
+    if (place < most) {
+        found[2 * place] = block->site;
+        found[2 * place + 1] = block->asked;
+    }
+    return count < most ? count + 1 : most;
+}
+
+int64_t charl_largest_tensors(int64_t *found, int64_t most) {
+    int64_t count = 0;
+    for (const Block *block = large_blocks; block != NULL; block = block->next_large) {
+        if (is_live_tensor(block)) {
+            count = rank_in(block, found, count, most);
+        }
+    }
+    for (const Chunk *chunk = chunks; chunk != NULL; chunk = chunk->next) {
+        const char *place = (const char *)chunk + FRONT;
+        const char *end = chunk == chunks ? chunk_place : chunk->used;
+        while (place < end) {
+            const Block *block = (const Block *)place;
+            if (is_live_tensor(block)) {
+                count = rank_in(block, found, count, most);
+            }
+            place += FRONT + block->header.bytes;
+        }
+    }
     return count;
 }
 
@@ -335,8 +439,12 @@ void charl_reset(void) {
     }
     chunk_place = chunk_end = NULL;
     memset(free_blocks, 0, sizeof free_blocks);
-    in_use = peak = dropped_count = 0;
+    in_use = peak = tensors = most_tensors = dropped_count = 0;
+    reserved = spare_chunks != NULL ? CHUNK : 0;
 }
 
 int64_t charl_memory_now(void) { return in_use; }
 int64_t charl_memory_peak(void) { return peak; }
+int64_t charl_tensors_now(void) { return tensors; }
+int64_t charl_tensors_peak(void) { return most_tensors; }
+int64_t charl_memory_reserved(void) { return reserved; }
