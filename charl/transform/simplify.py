@@ -350,6 +350,56 @@ def sliced(r: Rewriter, s: Statement) -> Replacement:
     return x if whole and all(equal(n.dim, m) for n, m in zip(sizes, x.shape)) else None
 
 
+def slice_of_update(r: Rewriter, s: Statement) -> Replacement:
+    """A slice of what slices were written into: one of them, or what was there before."""
+    x, *places = s.operands
+    wanted = _box(x, places, s)
+    source = x
+    while wanted is not None and (made := r.definition(source, "slice_update")) is not None:
+        whole, value, *starts = made.operands
+        written = _box(x, [*starts, *value.shape], made)
+        if written is None:
+            break
+        if wanted == written:
+            return value
+        if not any(a.stop <= b.start or b.stop <= a.start for a, b in zip(wanted, written)):
+            break
+        source = whole
+    return None if source is x else r.emit("slice", source, *places, **s.attributes)
+
+
+def _box(x: Value, places: Sequence[Value | Dim], s: Statement) -> list[range] | None:
+    """The indices along each axis of a slice by steps of 1 that certainly lies within x."""
+    n = x.rank
+    dims = [p.dim if isinstance(p, Value) else p for p in places]
+    found = []
+    for start, size, whole in zip(dims, dims[n:], x.shape):
+        if not (isinstance(start, int) and isinstance(size, int) and isinstance(whole, int)):
+            return None
+        if not 0 <= start <= start + size <= whole:
+            return None
+        found.append(range(start, start + size))
+    return found if all(step == 1 for step in s.attributes["steps"]) else None
+
+
+def slice_of_number(r: Rewriter, s: Statement) -> Replacement:
+    """A slice of a tensor that is one number everywhere is a smaller one."""
+    x, *places = s.operands
+    number = _broadcast_scalar(r, x)
+    if number is None or _box(x, places, s) is None:
+        return None
+    return r.emit("broadcast", number, *places[x.rank :], axes=())
+
+
+def reindexed(r: Rewriter, s: Statement) -> Replacement:
+    """An element or row of a row is one of the whole: the row between need not be there."""
+    x, *indices = s.operands
+    made = r.definition(x, "index")
+    if made is None or made.results[0].rank == 0:
+        return None
+    return r.emit("index", *made.operands, *indices)
+
+
 def known_size(r: Rewriter, s: Statement) -> Replacement:
     """The size of a broadcast or reshape is one of its operands."""
     x = s.operands[0]
@@ -442,7 +492,8 @@ RULES: dict[str, tuple[Simplification, ...]] = {
     "transpose": (untransposed,),
     "reshape": (reshaped,),
     "broadcast": (rebroadcast,),
-    "slice": (sliced,),
+    "slice": (sliced, slice_of_update, slice_of_number),
+    "index": (reindexed,),
     "pad": (unpadded,),
     "concat": (single,),
     "dim": (known_size,),

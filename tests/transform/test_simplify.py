@@ -286,3 +286,52 @@ def test_what_is_learnt_of_a_size_in_a_branch_stays_there() -> None:
     }}""")  # fmt: skip
     assert "%u: f32[3] = exp %e" in text and "%v: f32[n] = exp %x" in text
     assert "%y: f32[n] = if" in text
+
+
+PIECES = ("%zero: i64 = 0", "%two: i64 = 2", "%three: i64 = 3", "%four: i64 = 4", "%o: f64 = 0.0")
+WRITTEN = "%u: f64[6] = slice_update %x, %v, %two {steps = (1)}"
+
+
+@pytest.mark.parametrize(
+    ("start", "size", "found"),
+    [
+        ("%two", "%two", "return %v"),
+        ("%zero", "%two", "slice %x, %zero, %two"),
+        ("%four", "%two", "slice %x, %four, %two"),
+        ("%three", "%two", "slice %u, %three, %two"),  # some of both
+        ("%four", "%three", "slice %u, %four, %three"),  # out of bounds
+    ],
+)
+def test_a_slice_of_what_a_slice_was_written_into(start: str, size: str, found: str) -> None:
+    n = 3 if size == "%three" else 2
+    lines = (*PIECES, WRITTEN, f"%r: f64[{n}] = slice %u, {start}, {size} {{steps = (1)}}")
+    assert found in simplified("(%x: f64[6], %v: f64[2])", *lines, "return %r")
+
+
+def test_a_slice_looks_through_several_writes() -> None:
+    again = "%t: f64[6] = slice_update %u, %v, %four {steps = (1)}"
+    for start, found in (("%zero", "slice %x, %zero, %two"), ("%two", "return %v")):
+        lines = (*PIECES, WRITTEN, again, f"%r: f64[2] = slice %t, {start}, %two {{steps = (1)}}")
+        assert found in simplified("(%x: f64[6], %v: f64[2])", *lines, "return %r")
+
+
+def test_a_slice_of_steps_is_not_what_was_written() -> None:
+    lines = (*PIECES, WRITTEN, "%r: f64[2] = slice %u, %two, %two {steps = (2)}", "return %r")
+    assert "slice %u" in simplified("(%x: f64[6], %v: f64[2])", *lines)
+
+
+def test_a_slice_of_one_number_is_that_number() -> None:
+    six = "%six: i64 = 6"
+    full = "%x: f64[6] = broadcast %o, %six {axes = ()}"
+    cut = "%r: f64[2] = slice %x, %three, %two {steps = (1)}"
+    assert "f64[2] = broadcast %o, %two" in simplified("()", *PIECES, six, full, cut, "return %r")
+
+
+def test_an_element_of_a_row_is_one_of_the_whole() -> None:
+    found = simplified(
+        "(%x: f64[5, 4, 3], %i: i64, %j: i64)",
+        "%row: f64[4, 3] = index %x, %i",
+        "%r: f64[3] = index %row, %j",
+        "return %r",
+    )
+    assert found == "%0: f64[3] = index %x, %i, %j\nreturn %0"
