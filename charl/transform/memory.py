@@ -411,18 +411,19 @@ class _Walk:
 
     def sweep(self, sweep: Statement, dying: list[Value]) -> None:
         """All that its statements make is there until the last is done."""
-        ending = list(self.stores(sweep, dying).ending)
-        kept = list(ending)
+        ending = set(self.stores(sweep, dying).ending)
+        overwritten: set[Value] = set()
         inner = [statement for block in sweep.blocks for statement in block.statements]
         for statement in inner:
-            self.plain(statement, kept)
-        for value in ending:
-            if value not in kept:
-                dying.remove(value)
+            before = [v for v in dict.fromkeys(statement.operands) if v in ending]
+            after = list(before)
+            self.plain(statement, after)
+            overwritten.update(v for v in before if v not in after)
+        dying[:] = [v for v in dying if v not in overwritten]
         given = [v for block in sweep.blocks for v in block.results]
         self.hand_on(given, sweep.results)
         for value in (v for statement in inner for v in statement.results):
-            if is_counted(value) and value not in given:
+            if is_counted(value) and value not in given and value not in overwritten:
                 self.release(value)
 
     def scan(self, statement: Statement) -> None:

@@ -140,7 +140,7 @@ def test_functions_are_told_for_all_sizes() -> None:
     lines = list(memory_of(Source("case.ch", LIBRARY)))
     assert lines[0] == "case.ch: no tensors"
     head = "fn loss(w: float32[N, N], x: float32[B, N], steps: int): at most "
-    assert head + "4*N*N + 12*N*B bytes" in lines
+    assert head + "4*N*N + 8*N*B bytes" in lines
     assert "  4*N*N  float32[N, N]  argument `w`" in lines
     assert any("float32[trips + 1, B, N]  line 3  for i in" in line for line in lines)
     assert not any("untyped" in line for line in lines)

@@ -12,7 +12,7 @@ from charl.backend.llvm.kernels import taken_over
 from charl.backend.llvm.prepared import prepared
 from charl.backend.llvm.runtime_calls import wide
 from charl.backend.llvm.scalars import narrow
-from charl.backend.llvm.sweeps import only_here
+from charl.backend.llvm.sweeps import only_here, passed_on
 from charl.backend.llvm.views import transposed_views
 from charl.core.control import FUSED, SWEEP
 from charl.core.ir import Function, Program, Statement, Value
@@ -54,7 +54,7 @@ def stores(function: Function) -> Stores:
         name, results = statement.op.name, statement.results
         nowhere: list[Placed | Elsewhere | None] = [None for _ in results]
         if statement.op is SWEEP:
-            return Storage((), ending=only_here(statement, dying))
+            return Storage((), ending=[*only_here(statement, dying), *passed_on(statement)])
         if statement.op is FUSED:
             if statement not in kernels:
                 kernels[statement] = build("kernel", statement)

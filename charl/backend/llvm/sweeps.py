@@ -61,7 +61,7 @@ class Part:
 
 @writer("sweep")
 def _sweep(w: FunctionWriter, s: Statement) -> None:
-    dying, w.dying = w.dying, only_here(s, w.dying)
+    dying, w.dying = w.dying, [*only_here(s, w.dying), *passed_on(s)]
     calls: list[Call] = []
     made: list[Value] = []
     chains: list[tuple[str, int, list[Part]]] = []
@@ -77,7 +77,7 @@ def _sweep(w: FunctionWriter, s: Statement) -> None:
                 parts.append(product_part(w, inner, rows))
             made += inner.results
         chains.append((rows or "1", max(least, 1), parts))
-    w.dying = dying
+    w.dying = [*dying, *passed_on(s)]
     run = w.declare("charl_sweep", "i32", ["ptr"])
     status = w.text.let(f"call i32 {run}(ptr {described(w, chains)})")
     if any(call.may_fail for call in calls):
@@ -88,8 +88,10 @@ def _sweep(w: FunctionWriter, s: Statement) -> None:
     given = [v for block in s.blocks for v in block.results]
     for value, inside in zip(s.results, given):
         w.bind(value, w.held[inside])
+    taken = {v for call in calls for v in call.over.values()}
+    w.dying = [v for v in w.dying if v not in made]
     for value in made:
-        if value.rank and value not in given:
+        if value.rank and value not in given and value not in taken:
             w.release(w.of(value))
 
 
@@ -101,6 +103,14 @@ def only_here(s: Statement, dying: Sequence[Value]) -> list[Value]:
         return []
     readers = Counter(v for i in inner for v in set(i.operands))
     return [v for v in dying if readers[v] == 1]
+
+
+def passed_on(s: Statement) -> list[Value]:
+    """What one statement makes for one other alone: that may overwrite it, row by row."""
+    inner = [i for block in s.blocks for i in block.statements]
+    given = {v for block in s.blocks for v in block.results}
+    readers = Counter(v for i in inner for v in set(i.operands))
+    return [v for i in inner for v in i.results if v.rank and v not in given and readers[v] == 1]
 
 
 def kernel_part(w: FunctionWriter, call: Call, rows: str) -> Part:
