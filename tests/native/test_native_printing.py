@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 import charl.ops  # noqa: F401  (enters the primitives)
 from charl import driver
+from charl.backends import NAMES
 from charl.core.builder import Builder
 from charl.core.ir import Block, Function, Program, Value
 from charl.core.op import REGISTRY
 from charl.diagnostics.diagnostic import CharlError
 from charl.ops.layouts import Leaf
+from charl.runtime.compile import compile_image
 from charl.runtime.machine import NativeMachine
 from charl.source import Source
 from charl.types import dtypes
@@ -142,3 +144,43 @@ def test_a_terminal_gets_each_line_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(output, "write", lambda text: (seen.append(text), written(text))[1])
     printed('print("a")\nprint("b")', output)
     assert seen == ["a\n", "b\n"]
+
+
+TENSORS = """
+let x = reshape(iota(COUNT), SHAPE)
+print(x, x as float32, x as int8, x % 2 == 0)
+print((x as float) / 7.0 - 2.0, (x as float32) / 7.0 - 2.0, ((x as float32) / 8.0) as float16)
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "shape"),
+    [
+        (5, "[5]"),
+        (0, "[0]"),
+        (0, "[3, 0]"),
+        (0, "[2000, 0, 5]"),
+        (12, "[2, 3, 2]"),
+        (1000, "[10, 100]"),  # all of it
+        (1001, "[1001]"),  # only the ends
+        (1400, "[7, 200]"),
+        (1200, "[6, 2, 100]"),
+    ],
+)
+def test_tensors(count: int, shape: str) -> None:
+    text = TENSORS.replace("COUNT", str(count)).replace("SHAPE", shape)
+    checked = driver.check(Source("a.ch", text))
+    program = driver.compile_checked(checked)
+    told = []
+    for backend in NAMES:
+        output = io.StringIO()
+        driver.run(program, output, backend=backend)
+        told.append(output.getvalue())
+    assert told[0] == told[1]
+    assert ("..." in told[0]) == (count > 1000 or shape == "[2000, 0, 5]")
+
+
+def test_tensors_are_shown_without_the_host() -> None:
+    checked = driver.check(Source("a.ch", "for i in 0..2 { print(ones([3]) * (i as float32)) }"))
+    program = driver.compile_checked(checked)
+    assert not compile_image(program, (program.entry,)).asked

@@ -1,4 +1,4 @@
-"""`print`, and the texts of scalars; what is put together of more is shown by the host.
+"""`print`, and the texts of scalars and tensors; what is put together of more the host shows.
 
 What is printed gathers in a buffer of the runtime (`runtime/native/show.c`). Where that will not
 have it, the host prints, and it sends on the buffer first: the order stays.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 
 from charl.backend.llvm.functions import FunctionWriter, counted, writer
-from charl.backend.llvm.layout import Held, dtype_of
-from charl.backend.llvm.objects import made, truth
+from charl.backend.llvm.layout import Held, dtype_of, rank
+from charl.backend.llvm.objects import made, slot, truth
 from charl.core.ir import Statement, Value
 from charl.ops.layouts import Leaf
 from charl.types import dtypes
-from charl.types.types import String, is_scalar
+from charl.types.types import String, Tensor, is_scalar
 
 
 @writer("print")
@@ -34,7 +34,8 @@ def _show(w: FunctionWriter, s: Statement) -> None:
     shown = None
     if isinstance(s.attributes["layout"], Leaf):
         (value,) = s.operands
-        shown = text_of(w, value)
+        is_tensor = isinstance(value.type, Tensor) and counted(value)
+        shown = tensor_text(w, value) if is_tensor else text_of(w, value)
     if shown is None:
         w.host(s)
     else:
@@ -58,6 +59,16 @@ def text_of(w: FunctionWriter, value: Value) -> str | None:
     if dtype == dtypes.FLOAT32:
         return made(w, "charl_show_float", f"float {number}")
     return None
+
+
+def tensor_text(w: FunctionWriter, value: Value) -> str | None:
+    """The text of a tensor; None where the host has to find the digits."""
+    dtype = dtype_of(value.type)
+    if dtype in (dtypes.FLOAT16, dtypes.BFLOAT16):
+        return None
+    place = slot(w, w.held[value], value.type)
+    numbers = f"i64 {w.module.dtype_number(dtype)}", f"i64 {rank(value.type)}"
+    return made(w, "charl_show_tensor", f"ptr {place}", *numbers)
 
 
 def widened(w: FunctionWriter, value: Value) -> str:

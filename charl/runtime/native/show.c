@@ -21,9 +21,14 @@ String *charl_show_double(double value);
 String *charl_show_float(float value);
 String *charl_format_float(double value, int32_t width, int32_t precision, int32_t letter);
 String *charl_format_int(int64_t value, int32_t width, int32_t zeros);
+String *charl_show_tensor(const int64_t *slot, int64_t dtype, int64_t rank);
 int32_t charl_print(const String *text, const String *end);
+void charl_output_to(int32_t (*to)(void));
 
-enum { MOST_DIGITS = 17, OUTPUT_BYTES = 1 << 16 };
+enum { MOST_DIGITS = 17, NUMBER_BYTES = 64, OUTPUT_BYTES = 1 << 16 };
+
+/* A tensor of more elements than MOST_SHOWN keeps ENDS of each axis at both ends. */
+enum { MOST_SHOWN = 1000, ENDS = 3 };
 
 static String *ascii(const char *text, int64_t length) {
     String *made = charl_allocate((int64_t)sizeof(String) + length);
@@ -111,18 +116,20 @@ static Decimal shortest(double value, int narrow) {
     return rounded(value, MOST_DIGITS);
 }
 
-static String *show(double value, int narrow) {
+/* The bytes written, at most NUMBER_BYTES. */
+static int64_t write_float(char *text, double value, int narrow) {
+    char *to = text;
     if (isnan(value)) {
-        return ascii("nan", 3);
+        memcpy(text, "nan", 3);
+        return 3;
     }
-    char text[64], *to = text;
     if (signbit(value)) {
         *to++ = '-';
         value = -value;
     }
     if (isinf(value) || value == 0.0) {
         memcpy(to, value == 0.0 ? "0.0" : "inf", 3);
-        return ascii(text, to + 3 - text);
+        return to + 3 - text;
     }
     Decimal decimal = shortest(value, narrow);
     char *digits = decimal.digits;
@@ -140,11 +147,131 @@ static String *show(double value, int narrow) {
     } else {
         to += sprintf(to, "%.*s.%s", exponent + 1, digits, digits + exponent + 1);
     }
-    return ascii(text, to - text);
+    return to - text;
 }
 
-String *charl_show_double(double value) { return show(value, 0); }
-String *charl_show_float(float value) { return show((double)value, 1); }
+String *charl_show_double(double value) {
+    char text[NUMBER_BYTES];
+    return ascii(text, write_float(text, value, 0));
+}
+
+String *charl_show_float(float value) {
+    char text[NUMBER_BYTES];
+    return ascii(text, write_float(text, (double)value, 1));
+}
+
+/* --- Tensors --------------------------------------------------------------------------------- */
+
+/* A text that grows; `at` is NULL once there was no memory for it. */
+typedef struct {
+    char *at;
+    int64_t length, room;
+} Growing;
+
+static void put(Growing *text, const char *bytes, int64_t count) {
+    if (text->length + count > text->room && text->at != NULL) {
+        text->room = 2 * text->room + count;
+        char *grown = realloc(text->at, (size_t)text->room);
+        if (grown == NULL) {
+            free(text->at);
+        }
+        text->at = grown;
+    }
+    if (text->at != NULL) {
+        memcpy(text->at + text->length, bytes, (size_t)count);
+        text->length += count;
+    }
+}
+
+static void put_number(Growing *text, const char *place, DType dtype) {
+    char number[NUMBER_BYTES];
+    long long whole = 0;
+    float narrow;
+    double wide;
+    switch (dtype) {
+    case BOOL:
+        put(text, *place ? "true" : "false", *place ? 4 : 5);
+        return;
+    case FLOAT32:
+        memcpy(&narrow, place, sizeof narrow);
+        put(text, number, write_float(number, (double)narrow, 1));
+        return;
+    case FLOAT64:
+        memcpy(&wide, place, sizeof wide);
+        put(text, number, write_float(number, wide, 0));
+        return;
+    case INT8:
+        whole = *(const int8_t *)place;
+        break;
+    case INT16:
+        whole = *(const int16_t *)(const void *)place;
+        break;
+    case INT32:
+        whole = *(const int32_t *)(const void *)place;
+        break;
+    default:
+        whole = *(const int64_t *)(const void *)place;
+    }
+    put(text, number, snprintf(number, sizeof number, "%lld", whole));
+}
+
+static int64_t bytes_of(DType dtype) {
+    switch (dtype) {
+    case BOOL:
+    case INT8:
+        return 1;
+    case INT16:
+        return 2;
+    case INT32:
+    case FLOAT32:
+        return 4;
+    default:
+        return 8;
+    }
+}
+
+/* As `show_tensor` of charl/ops/show.py: with `elide` long axes keep their ends. */
+static void put_axes(Growing *text, const char *data, DType dtype, const int64_t *sizes,
+                     int64_t rank, int elide) {
+    if (rank == 0) {
+        put_number(text, data, dtype);
+        return;
+    }
+    int64_t stride = bytes_of(dtype), length = sizes[0];
+    for (int64_t axis = 1; axis < rank; axis++) {
+        stride *= sizes[axis];
+    }
+    put(text, "[", 1);
+    for (int64_t i = 0; i < length && text->at != NULL; i++) {
+        if (i > 0) {
+            put(text, ", ", 2);
+        }
+        if (elide && length > 2 * ENDS && i == ENDS) {
+            put(text, "..., ", 5);
+            i = length - ENDS;
+        }
+        put_axes(text, data + i * stride, dtype, sizes + 1, rank - 1, elide);
+    }
+    put(text, "]", 1);
+}
+
+/* `slot` holds a tensor: the pointer to its elements, then its sizes. */
+String *charl_show_tensor(const int64_t *slot, int64_t dtype, int64_t rank) {
+    int64_t count = 1;
+    for (int64_t axis = 1; axis <= rank && count <= MOST_SHOWN; axis++) {
+        int64_t size = slot[axis] > 0 ? slot[axis] : 1;
+        count = size > MOST_SHOWN ? size : count * size;
+    }
+    Growing text = {malloc(256), 0, 256};
+    put_axes(&text, (const char *)(intptr_t)slot[0], (DType)dtype, slot + 1, rank,
+             count > MOST_SHOWN);
+    if (text.at == NULL) {
+        return charl_problem(NO_MEMORY);
+    }
+    String *made = ascii(text.at, text.length);
+    free(text.at);
+    return made;
+}
 
 /* --- Formats --------------------------------------------------------------------------------- */
 
