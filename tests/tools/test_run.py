@@ -149,7 +149,7 @@ def test_a_reader_that_leaves(folder: Path) -> None:
 
 
 def test_out_of_memory(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", write("print(sum(zeros([1000000, 1000000, 1000])))\n")]) == 1
+    assert main(["run", write("print(sum(random_normal([1000000, 1000000, 1000])))\n")]) == 1
     told = capsys.readouterr().err
     assert "memory" in told.split("\n")[0] and told.startswith("error[E05")
 
