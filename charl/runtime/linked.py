@@ -40,4 +40,4 @@ def link(
 
 def wanted(code: bytes) -> set[str]:
     """The names of the runtime's that an object file has in its table of names."""
-    return {name.decode() for name in re.findall(rb"charl_\w+|__truncsfbf2", code)}
+    return {name.decode() for name in re.findall(rb"charl_\w+|__truncsfbf2|__truncdfhf2", code)}

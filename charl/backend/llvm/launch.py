@@ -51,13 +51,12 @@ def launch_in_parts(
     assert kernel.outermost is not None
     text, count = w.text, w.size(kernel.outermost)
     turns, parts = cut(w, kernel, count)
-    place, *sizes = result
     if parts.isdecimal():
         return several(w, kernel, join, (count, turns, parts), given, result, value)
     at_once, in_parts, done = (text.label(x) for x in ("once", "several", "joined"))
     text.branch(text.let(f"icmp sle i64 {parts}, 1"), at_once, in_parts)
     text.place(at_once)
-    once = whole(w, kernel, count, [*given, place, ("i64", "1"), *sizes, ("i64", "0")])
+    once = whole(w, kernel, count, one_part(given, result))
     after_once = text.here
     text.jump(done)
     text.place(in_parts)
@@ -66,6 +65,12 @@ def launch_in_parts(
     text.jump(done)
     text.place(done)
     return text.phi("i32", [(once, after_once), (joined, after_parts)])
+
+
+def one_part(given: Arguments, result: Arguments) -> Arguments:
+    """What a reduction in parts takes where its only part, number 0 of 1, is the result."""
+    place, *sizes = result
+    return [*given, place, ("i64", "1"), *sizes, ("i64", "0")]
 
 
 def several(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from charl.backend.llvm.functions import FunctionWriter, writer
 from charl.backend.llvm.kernels import Call, bind_results, let_go, prepare
-from charl.backend.llvm.launch import part, symbol, turns_of
+from charl.backend.llvm.launch import one_part, part, symbol, turns_of
 from charl.backend.llvm.products import (
     axes_of,
     describe,
@@ -114,11 +114,14 @@ def passed_on(s: Statement) -> list[Value]:
 
 
 def kernel_part(w: FunctionWriter, call: Call, rows: str) -> Part:
-    words = w.text.alloca("i64", max(len(call.arguments), 1))
-    for place, (kind, text) in enumerate(call.arguments):
+    # What leaves parts is too small here to be divided.
+    in_one = call.kernel.join is not None
+    arguments = one_part(call.given, call.results[0]) if in_one else call.arguments
+    words = w.text.alloca("i64", max(len(arguments), 1))
+    for place, (kind, text) in enumerate(arguments):
         put_words(w, words, [text], place, kind)
     name = symbol(call.kernel)
-    kinds = [kind for kind, _ in call.arguments]
+    kinds = [kind for kind, _ in arguments]
     w.module.kernel_texts[-1] += part(name, kinds, numbered=False)
     turns = w.size(call.kernel.turns) if rows else turns_of(w, call.kernel)
     return Part(f"{name}.part", words, turns)

@@ -15,6 +15,7 @@ int64_t charl_turns(int64_t low, int64_t high, int64_t step);
 int64_t charl_floor_div_size(int64_t a, int64_t b);
 int64_t charl_mod_size(int64_t a, int64_t b);
 float __truncsfbf2(float x);
+float __truncdfhf2(double x);
 
 /* base ** exponent, wrapped to 64 bits; `fits` tells whether it is a number of this many bits. */
 int64_t charl_power(int64_t base, int64_t exponent, int64_t bits, int64_t *fits) {
@@ -126,6 +127,15 @@ uint16_t charl_half(double x) {
     /* The leading digit of `kept` adds one to the exponent; a carry goes there too. */
     uint64_t base = exponent >= -14 ? (uint64_t)(exponent + 14) << 10 : 0;
     return sign | (uint16_t)(base + kept);
+}
+
+/* What LLVM calls, by this name, where a float64 is rounded to float32 and then to float16: it makes
+ * one rounding of the two. A float16 is returned in the lower half of the register of a float. */
+float __truncdfhf2(double x) {
+    uint32_t bits = charl_half(x);
+    float found;
+    memcpy(&found, &bits, sizeof found);
+    return found;
 }
 
 /* What LLVM calls, by this name, where a bfloat16 that a loop carries changes registers: the float32,
