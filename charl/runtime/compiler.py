@@ -17,6 +17,8 @@ from typing import Any
 from charl.backend.llvm.server import receive, send
 from charl.records import record
 
+# Where this package is: in an editable installation a hook finds it, which is not started there.
+HOME = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 START = """
 import sys
 sys.path[:] = sys.argv[1:]
@@ -118,7 +120,7 @@ def can_start() -> bool:
 
 def _started() -> Process:
     """Python without what it looks for at its start: this process says where modules are."""
-    command = [sys.executable, "-S", "-c", START, *sys.path]
+    command = [sys.executable, "-S", "-c", START, *sys.path, HOME]
     inlet, to = os.pipe()
     back, outlet = os.pipe()
     actions: list[tuple[Any, ...]] = [

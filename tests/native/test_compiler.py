@@ -39,6 +39,14 @@ def test_the_same_code_as_in_this_process(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(set(apart)) == len(TEXTS)
 
 
+def test_it_finds_a_package_that_is_not_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p and Path(p) != ROOT])
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.chdir("/")
+    assert object_codes(TEXTS[:1], 2)
+    assert compiler.RUNNING  # else it was compiled in this process
+
+
 def test_texts_are_shared_by_their_length() -> None:
     texts = ["x" * n for n in (1, 5, 3, 4)]
     assert shared(texts, 2) == [[1, 0], [3, 2]]
