@@ -241,15 +241,16 @@ def is_worth_it(chains: Sequence[Chain]) -> bool:
     return parts > 1 and sum(chain.work for chain in chains) > STRETCH_WORK
 
 
-def rows_of_kernel(kernel: Kernel) -> Rows:
-    """How a fused statement is done by rows."""
+def rows_of_kernel(kernel: Kernel) -> Rows | None:
+    """How a fused statement is done by rows; None for a reduction that is done in parts."""
+    if kernel.join is not None:
+        return None
     body = kernel.function.body
     stop = 2 + len(kernel.inputs)
-    work = ADDITION * kernel.cost
+    work = ADDITION * kernel.cost * size_known(kernel.inner)
     stops = stops_for_elements(body)
-    if kernel.outermost is None or kernel.join is not None:
-        turns = size_known(kernel.outermost or 1)
-        return Rows(None, frozenset(), work * turns * size_known(kernel.inner), stops=stops)
+    if kernel.outermost is None:
+        return Rows(None, frozenset(), work, stops=stops)
     given = dict(zip(body.parameters[2:stop], kernel.inputs))
     if kernel.flat:
         aligned = {v for v in kernel.inputs if v.rank}
@@ -265,5 +266,4 @@ def rows_of_kernel(kernel: Kernel) -> Rows:
             if s.op.name == "load" and s.operands[1] not in counters
         }
         aligned = {v for p, v in given.items() if v.rank and p not in elsewhere}
-    work *= size_known(kernel.turns) * size_known(kernel.inner)
-    return Rows(kernel.rows, frozenset(aligned), work, stops=stops)
+    return Rows(kernel.rows, frozenset(aligned), work * size_known(kernel.turns), stops=stops)
