@@ -27,6 +27,7 @@ from charl.core.op import Kind, Op, Parameter, RuleContext, Sample, declare
 from charl.ops.declare import (
     Cotangents,
     check_dtypes,
+    element_by_element,
     elementwise,
     quiet,
     scalar,
@@ -208,8 +209,7 @@ def _lgamma(x: Array) -> Array:
     """log |gamma(x)|; infinite at 0, -1, -2 and so on."""
     negative = x < 0.5
     folded = _positive_lgamma(np.where(negative, 1.0 - x, x))
-    fraction = x - np.floor(x)
-    sine = np.abs(np.sin(math.pi * np.minimum(fraction, 1.0 - fraction)))
+    sine = np.abs(np.sin(math.pi * (x - np.rint(x))))  # exact however close to a pole
     reflected = math.log(math.pi) - np.log(sine) - folded
     reflected = np.where(np.isinf(x), INF, reflected)
     result: Array = np.where(negative, reflected, folded)
@@ -222,7 +222,7 @@ elementwise(
     in_float64(_lgamma),
     dtype="float",
     gradient=times(lambda b, x, y: b("digamma", x)),
-    samples=unary(0.2, 5, 0.5, 1.5, 2.5, 9.5, 30.0, -0.5, -3.7),
+    samples=unary(0.2, 5, 0.5, 1.5, 2.5, 9.5, 30.0, -0.5, -3.7, -1e-20),
     cost=60,
 )
 
@@ -243,9 +243,9 @@ def _digamma(x: Array) -> Array:
     inverse = 1.0 / lifted
     square = inverse * inverse
     total = total + np.log(lifted) - 0.5 * inverse + square * polynomial(square, DIGAMMA[::-1])
-    fraction = x - np.floor(x)
-    cotangent = math.pi / np.tan(math.pi * fraction)
-    pole = negative & (fraction == 0.0)
+    beside = x - np.rint(x)
+    cotangent = math.pi / np.tan(math.pi * beside)
+    pole = negative & (beside == 0.0)
     return np.where(pole, NAN, np.where(negative, total - cotangent, total))
 
 
@@ -340,5 +340,7 @@ declare(
         surface="polygamma",
         elementwise=True,
         specialise=_polygamma_specialised,
+        element=element_by_element,
+        cost=400,
     )
 )

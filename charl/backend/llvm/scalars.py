@@ -33,7 +33,7 @@ class Scalars(Protocol):
         """A function from outside the module, or of `math`: what a call names."""
 
 
-Form = Callable[..., str]  # (scalars, dtype, *operands) -> result
+Form = Callable[..., str]  # (scalars, dtype, *operands, **attributes) -> result
 
 FORMS: dict[tuple[str, str], Form] = {}
 
@@ -70,9 +70,9 @@ def scalar(
     dtype = kinds[0]
     found = FORMS[name, dtype.kind]
     if not narrow(dtype) or name in EXACT:
-        return found(s, dtype, *operands)
+        return found(s, dtype, *operands, **attributes)
     wide = [widened(s, x, kind) for x, kind in zip(operands, kinds)]
-    result = found(s, FLOAT32, *wide)
+    result = found(s, FLOAT32, *wide, **attributes)
     if name in COMPARISONS or name in TESTS:
         return result
     return rounded(s.text, result, "float", scalar_type(dtype))
@@ -271,6 +271,8 @@ for _name, _function in {
     "pow": "pow",
     "mod": "charl_mod",
     "floor_div": "charl_floor_div",
+    "lgamma": "charl_lgamma",
+    "digamma": "charl_digamma",
 }.items():
     FORMS[_name, "float"] = _call(_function)
 for _name, _function in {
@@ -282,6 +284,14 @@ for _name, _function in {
     "abs": "fabs",
 }.items():
     FORMS[_name, "float"] = _intrinsic(_function)
+
+
+@form("polygamma", "float")
+def _polygamma(s: Scalars, dtype: DType, x: str, order: int) -> str:
+    type = scalar_type(dtype)
+    name = "charl_polygamma" + ("f" if dtype == FLOAT32 else "")
+    call = s.declare(name, type, [type, "i64"])
+    return s.text.let(f"call {type} {call}({type} {x}, i64 {order})")
 
 
 @form("rsqrt", "float")
