@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from charl.backend.llvm.conversions import cast, narrow
 from charl.backend.llvm.functions import FunctionWriter
 from charl.backend.llvm.layout import Held, dtype_of
 from charl.backend.llvm.loops import counted
-from charl.backend.llvm.scalars import cast, narrow
 from charl.backend.llvm.tensors import (
     allocate,
     count,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from charl.backend.llvm.conversions import cast
 from charl.backend.llvm.functions import FunctionWriter, writer
 from charl.backend.llvm.layout import Held, dtype_of, rank
 from charl.backend.llvm.loops import counted
-from charl.backend.llvm.scalars import cast, scalar
+from charl.backend.llvm.scalars import scalar
 from charl.backend.llvm.tensors import (
     element_place,
     in_bounds,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from charl.backend.llvm import linear_algebra
+from charl.backend.llvm.conversions import narrow
 from charl.backend.llvm.kernels import taken_over
 from charl.backend.llvm.prepared import prepared
 from charl.backend.llvm.runtime_calls import wide
-from charl.backend.llvm.scalars import narrow
 from charl.backend.llvm.sweeps import only_here, passed_on
 from charl.backend.llvm.views import transposed_views
 from charl.core.control import FUSED, SWEEP
@@ -35,7 +36,7 @@ NOT_MADE = {"constant", "undefined", "list_get", "list_pop", "list_remove", "box
 RECKONED = {
     "matmul", "contract", "conv", "conv_input_gradient", "conv_filter_gradient", "window_max",
     "window_argmax", "window_sum", "window_max_gradient", "window_sum_gradient", "random_uniform",
-    "random_normal", "bernoulli", "categorical",
+    "random_normal", "bernoulli", "categorical", *linear_algebra.TASKS,
 }  # fmt: skip
 # Partial sums of a convolution's filter, at most (`native/conv.c`).
 MOST_CHUNKS = 8
@@ -68,10 +69,10 @@ def stores(function: Function) -> Stores:
             return Storage(nowhere, on_the_way(statement))
         if not results or not statement.operands or is_scalar(statement.operands[0].type):
             return Storage(nowhere)
-        first, *others = statement.operands
+        first = statement.operands[0]
         if results[0] in views or name in THE_SAME:
             return Storage([Placed(first)])
-        if name in UPDATES and not (name == "index_add" and others[0].rank):
+        if name in UPDATES:
             return Storage([Placed(first, over=True)])
         return Storage(nowhere)
 
