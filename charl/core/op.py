@@ -155,6 +155,10 @@ class Sample:
     smooth: bool = True
 
 
+# The `Op.cost` of an element that is not to be computed twice.
+EXPENSIVE = 4
+
+
 @record(eq=False)
 class Op:
     """A primitive. `surface` is the name users call it by, None for those only syntax reaches.

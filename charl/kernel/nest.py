@@ -9,10 +9,10 @@ is found once before the row's loop begins.
 `Level` is the body of an open loop; a reduction opens loops of its own inside the level of its
 result, and closes them before it answers.
 
-A row whose elements are dear, and are asked for in one loop after another, is kept: `softmax` needs
-`exp(x - m)` for the sum and again for the result. The first loop stores it to a scratch row, the
-others load it. What will be asked for again is only known at the end, so the kernel is then built
-once more (`Nest.again`, `kept`).
+A row whose elements are expensive, and are asked for in one loop after another, is kept: `softmax`
+needs `exp(x - m)` for the sum and again for the result. The first loop stores it to a scratch row,
+the others load it. What will be asked for again is only known at the end, so the kernel is then
+built once more (`Nest.again`, `kept`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 from charl.core.builder import Builder
 from charl.core.control import CHECK, FOR, LOAD, SCRATCH, STORE
 from charl.core.ir import Block, Statement, Value
+from charl.core.op import EXPENSIVE
 from charl.kernel.folds import FOLDS, Fold
 from charl.ops.reduce import reduced_axes
 from charl.records import field, record
@@ -33,7 +34,6 @@ from charl.types.types import INT, Tensor
 
 Key = tuple[Any, ...]
 
-DEAR = 8  # the cost of an element that is rather loaded than computed again
 LONGEST_ROW = 1 << 16  # bytes; rows lie on the stack
 
 
@@ -158,8 +158,12 @@ class Nest:
                 self.element(operand, index)
 
     def is_row(self, tensor: Value, index: Sequence[Value]) -> bool:
-        """Whether a loop goes over a whole row of dear elements."""
-        if tensor not in self.definitions or self.definitions[tensor].op.cost < DEAR or not index:
+        """Whether a loop goes over a whole row of expensive elements."""
+        if (
+            tensor not in self.definitions
+            or self.definitions[tensor].op.cost < EXPENSIVE
+            or not index
+        ):
             return False
         size, end = tensor.shape[-1], self.ends.get(index[-1])
         return (

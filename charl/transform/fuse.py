@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from charl.core.clone import free_values
 from charl.core.control import FUSED
 from charl.core.ir import Block, Function, Program, Statement, Value
-from charl.core.op import Effect
+from charl.core.op import EXPENSIVE, Effect
 from charl.ops.contract import PRODUCTS
 from charl.ops.gather import writes_once
 from charl.ops.reduce import REDUCTIONS, keeps_last_axis, reduced_axes
@@ -36,7 +36,6 @@ from charl.types.types import Tensor
 
 PASSED_ON = {"copy", "stop_gradient"}
 VIEWS = {"broadcast", "transpose", "reshape", "slice", "flip", "iota", "index"}
-EXPENSIVE = 4  # the cost of an element that is not to be computed twice
 REPEATABLE = 1  # the cost of an element that may be
 MOST_PARTS = 4  # of a join
 MOST_MEMBERS = 120
