@@ -17,7 +17,7 @@ is given them; `rule` only re-derives what can be derived without the program.
     %r    = ensure_shape %x, %n... {failure}       {0} the size found, {1} the size wanted
             fail %o... {failure}
     %r... = fused %x... { yield %r'... }                tensor statements that become one kernel
-    %r... = sweep %x... {least} { yield %r'... } {...}  chains done by rows (kernel/sweep.py)
+    %r... = sweep %x... {least, stops} { yield %r'... } {...}  chains done by rows (kernel/sweep.py)
     %e    = load %x, %i...                         an element, in bounds (kernels)
             store %x, %e, %i...                    writes an element (kernels)
     %r    = scratch {type}                         a tensor that nobody has written yet (kernels)

@@ -100,7 +100,11 @@ class Chain:
     def is_small(self) -> bool:
         """Whether one stretch is enough. What may stop is left where it is: it would keep the rest
         of the sweep from overwriting anything."""
-        return self.work <= STRETCH_WORK and not any(rows.stops for rows in self.parts.values())
+        return self.work <= STRETCH_WORK and not self.stops
+
+    @property
+    def stops(self) -> bool:
+        return any(rows.stops for rows in self.parts.values())
 
 
 def size_known(size: Dim) -> int:
@@ -198,7 +202,8 @@ class _Sweeper:
         least = tuple(chain.least if chain.is_divided else 0 for chain in chains)
         span = next(iter(chains[0].parts)).span
         operands = free_values(*blocks)
-        return Statement(SWEEP, operands, {"least": least}, tuple(blocks), tuple(results), span)
+        given = {"least": least, "stops": any(chain.stops for chain in chains)}
+        return Statement(SWEEP, operands, given, tuple(blocks), tuple(results), span)
 
 
 def is_movable(statement: Statement) -> bool:

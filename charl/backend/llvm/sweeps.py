@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from charl.backend.llvm.functions import FunctionWriter, writer
 from charl.backend.llvm.kernels import Call, bind_results, let_go, prepare
-from charl.backend.llvm.launch import one_part, part, symbol, turns_of
+from charl.backend.llvm.launch import part, symbol, turns_of
 from charl.backend.llvm.products import (
     axes_of,
     describe,
@@ -29,7 +29,6 @@ from charl.backend.llvm.views import transposed_views
 from charl.core.control import FUSED
 from charl.core.ir import Program, Statement, Value
 from charl.kernel.build import build
-from charl.kernel.overwriting import stops_for_elements
 from charl.kernel.sweep import Rows, rows_of_kernel, sweep
 from charl.records import record
 
@@ -98,9 +97,9 @@ def _sweep(w: FunctionWriter, s: Statement) -> None:
 def only_here(s: Statement, dying: Sequence[Value]) -> list[Value]:
     """The dying operands that a kernel may overwrite: one statement alone reads them, and nothing
     can fail, for then all is done once more."""
-    inner = [i for block in s.blocks for i in block.statements]
-    if any(i.op is FUSED and stops_for_elements(build("", i).function.body) for i in inner):
+    if s.attributes["stops"]:
         return []
+    inner = [i for block in s.blocks for i in block.statements]
     readers = Counter(v for i in inner for v in set(i.operands))
     return [v for v in dying if readers[v] == 1]
 
@@ -114,14 +113,11 @@ def passed_on(s: Statement) -> list[Value]:
 
 
 def kernel_part(w: FunctionWriter, call: Call, rows: str) -> Part:
-    # What leaves parts is too small here to be divided.
-    in_one = call.kernel.join is not None
-    arguments = one_part(call.given, call.results[0]) if in_one else call.arguments
-    words = w.text.alloca("i64", max(len(arguments), 1))
-    for place, (kind, text) in enumerate(arguments):
+    words = w.text.alloca("i64", max(len(call.arguments), 1))
+    for place, (kind, text) in enumerate(call.arguments):
         put_words(w, words, [text], place, kind)
     name = symbol(call.kernel)
-    kinds = [kind for kind, _ in arguments]
+    kinds = [kind for kind, _ in call.arguments]
     w.module.kernel_texts[-1] += part(name, kinds, numbered=False)
     turns = w.size(call.kernel.turns) if rows else turns_of(w, call.kernel)
     return Part(f"{name}.part", words, turns)
