@@ -6,6 +6,7 @@ runs inside another program, LLVM works in this process.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -50,17 +51,19 @@ class Process:
             return None
 
     def end(self) -> None:
-        """Ends it, whatever it does."""
+        """Ends it, whatever it does, and does not wait for that."""
         os.close(self.to)
         os.close(self.back)
         if self.owner == os.getpid():
-            with suppress(ProcessLookupError, ChildProcessError):
+            with suppress(ProcessLookupError):
                 os.kill(self.number, signal.SIGKILL)
-                os.waitpid(self.number, 0)
+            ENDED.append(self)
 
 
 LOCK = Lock()
 RUNNING: list[Process] = []
+# Told to end; the system keeps their numbers until somebody has asked how they did.
+ENDED: list[Process] = []
 
 
 def object_codes(texts: Sequence[str], level: int) -> list[bytes]:
@@ -97,6 +100,16 @@ def end() -> None:
         RUNNING.pop().end()
 
 
+@atexit.register
+def forget_ended() -> None:
+    """Asks after the processes that were ended: taking one down takes the system a while."""
+    while ENDED:
+        process = ENDED.pop()
+        if process.owner == os.getpid():
+            with suppress(ChildProcessError):
+                os.waitpid(process.number, 0)
+
+
 def _known(code: bytes | str) -> bytes:
     if isinstance(code, str):
         raise CompilerError(code)
@@ -107,6 +120,7 @@ def _process() -> Process | None:
     if RUNNING and RUNNING[0].owner != os.getpid():
         end()
     if not RUNNING and can_start():
+        forget_ended()
         with suppress(OSError):  # no more processes, or no more pipes
             RUNNING.append(_started())
     return RUNNING[0] if RUNNING else None
