@@ -20,21 +20,20 @@ def span_of_result(statement: Statement, position: int) -> Span | None:
     return statement.span
 
 
-def shown_at(span: Span | None) -> Span | None:
+def shown_at(span: Span | None, source: Source | None = None) -> Span | None:
     """The user's own code that a place belongs to: for one in the library, where that was called
-    from."""
-    if span is None or not span.source.library:
-        return span
-    for frame in calls_of(span):
-        if frame.span is not None and not frame.span.source.library:
-            return frame.span
-    return span
+    from; in `source`, if it is called from there."""
+    around = [] if span is None else [span, *(f.span for f in calls_of(span) if f.span is not None)]
+    for place in around:
+        if not place.source.library and (source is None or place.source.name == source.name):
+            return place
+    return span if source is None else shown_at(span)
 
 
 def quoted(span: Span | None, source: Source | None) -> str:
     """`line 6  dense(784, 128)`: the user's place and the beginning of what stands there; with the
     file's name where it is not `source`."""
-    span = shown_at(span)
+    span = shown_at(span, source)
     if span is None:
         return ""
     line = span.source.location(span.start)[0]

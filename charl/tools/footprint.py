@@ -137,16 +137,23 @@ def table(
     peak: Peak, names: Mapping[Symbol, Dim], source: Source, arguments: Sequence[str]
 ) -> Iterator[str]:
     """What takes the memory, the largest first."""
-    place = shown_at(peak.span)
+    place = shown_at(peak.span, source)
     if place is not None and place.source.name != "<python>":
         yield f"  reached at {quoted(place, source)}"
-    buffers = sorted(peak.buffers, key=lambda buffer: -weight(buffer.size))
-    sizes = [show(renamed(buffer.size, names)) for buffer in buffers[:MOST]]
-    kinds = [types.show(types.substitute(buffer.type, names)) for buffer in buffers[:MOST]]
-    width, room = max(map(len, sizes)), max(map(len, kinds))
-    for size, kind, buffer in zip(sizes, kinds, buffers):
-        yield f"  {size:>{width}}  {kind:<{room}}  {described(buffer, source, arguments)}"
-    if rest := buffers[MOST:]:
+    alike: dict[tuple[str, str, str], list[Buffer]] = {}
+    for buffer in peak.buffers:
+        kind = types.show(types.substitute(buffer.type, names))
+        size = show(renamed(buffer.size, names))
+        alike.setdefault((size, kind, described(buffer, source, arguments)), []).append(buffer)
+    groups = sorted(alike.items(), key=lambda item: -sum(weight(b.size) for b in item[1]))
+    rows = [
+        (size if len(found) == 1 else f"{len(found)} times {size}", kind, made)
+        for (size, kind, made), found in groups[:MOST]
+    ]
+    width, room = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for size, kind, made in rows:
+        yield f"  {size:>{width}}  {kind:<{room}}  {made}"
+    if rest := [buffer for _, found in groups[MOST:] for buffer in found]:
         total: Known = 0
         for buffer in rest:
             total = total + buffer.size

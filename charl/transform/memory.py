@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from charl.core.builder import CONTEXT, result_dim
 from charl.core.control import FUSED
 from charl.core.ir import Block, Function, Program, Statement, Value
-from charl.core.places import span_of_result
+from charl.core.places import shown_at, span_of_result
 from charl.records import record
 from charl.source import Span
 from charl.transform.in_place import InPlace, plan_in_place
@@ -119,6 +119,14 @@ def is_counted(value: Value) -> bool:
     return not is_scalar(value.type)
 
 
+def holds_tensors(type: Type) -> bool:
+    """Whether it is a list or enum value that may hold tensors."""
+    if isinstance(type, List):
+        element = type.element
+        return holds_tensors(element) or (isinstance(element, Tensor) and bool(element.shape))
+    return isinstance(type, Box)
+
+
 class _Walk:
     """`held` is the memory of each value, `holders` how many hold it, `live` what all takes.
     `bounds` are the least and the largest that a symbol may be, in the symbols of the program."""
@@ -136,6 +144,7 @@ class _Walk:
         self.origins: dict[Symbol, Span | None] = {}
         self.known: dict[str, tuple[Ownership, InPlace, Stores]] = {}
         self.under_way: list[str] = []
+        self.calls: list[Span | None] = []
         self.plan, self.in_place = Ownership(), InPlace()
         self.stores: Stores = lambda statement, dying: Storage(())
 
@@ -217,10 +226,18 @@ class _Walk:
                 size = size * dim
         for symbol in dims.symbols(size):
             self.origins.setdefault(symbol, span)
-        self.held[value] = Buffer(size, shape, value, span)
+        self.held[value] = Buffer(size, shape, value, self.users_own(span))
         self.hold(self.held[value])
-        if isinstance(value.type, List | Box):
+        if holds_tensors(value.type):
             self.notes["what lists and enum values hold is not counted"] = None
+
+    def users_own(self, span: Span | None) -> Span | None:
+        """The place, or the innermost call under way that is not the library's."""
+        for around in (span, *reversed(self.calls)):
+            place = shown_at(around)
+            if place is not None and not place.source.library:
+                return around
+        return span
 
     def hold(self, buffer: Buffer) -> None:
         self.holders[buffer] = 1
@@ -451,7 +468,9 @@ class _Walk:
             self.learn(parameter, value)
             if buffer is not None:
                 self.held[parameter] = buffer
+        self.calls.append(statement.span)
         self.function(function)
+        self.calls.pop()
         self.hand_on(function.body.results, statement.results)
 
 
