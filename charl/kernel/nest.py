@@ -34,7 +34,7 @@ from charl.types.types import INT, Tensor
 
 Key = tuple[Any, ...]
 
-LONGEST_ROW = 1 << 16  # bytes; rows lie on the stack
+MOST_ROWS = 1 << 17  # bytes of the rows that are kept: they lie on the stack
 
 
 @record(eq=False)
@@ -75,6 +75,7 @@ class Nest:
         self.ends: dict[Value, Value] = {}
         self.kept = kept
         self.rows: dict[Key, Row] = {}
+        self.row_bytes = 0
         self.again: set[Value] = set()
         self.loaded: set[Value] = set()
         self.tensors = tensors
@@ -168,7 +169,7 @@ class Nest:
         size, end = tensor.shape[-1], self.ends.get(index[-1])
         return (
             isinstance(size, int)
-            and 0 < size * tensor.dtype.bits // 8 <= LONGEST_ROW
+            and 0 < row_bytes(tensor) <= MOST_ROWS
             and end is not None
             and end.dim == size
             and self.depth(index[:-1]) < self.depths[index[-1]]
@@ -188,7 +189,9 @@ class Nest:
     def keep(self, tensor: Value, index: Sequence[Value], element: Value) -> None:
         depth = self.depths[index[-1]]
         scratch = None
-        if tensor in self.kept and self.depth((element,)) == depth:
+        room = self.row_bytes + row_bytes(tensor) <= MOST_ROWS
+        if tensor in self.kept and room and self.depth((element,)) == depth:
+            self.row_bytes += row_bytes(tensor)
             row = Tensor(tensor.dtype, tensor.shape[-1:])
             scratch = self.levels[0].builder(SCRATCH, type=row)
             self.levels[depth].builder.emit(STORE, [scratch, element, index[-1]])
@@ -362,6 +365,13 @@ class Nest:
 
         low, high = bounds or (self.constant(0, INT64), self.size(x, axis))
         return self.loop(low, high, initial, turn)
+
+
+def row_bytes(tensor: Value) -> int:
+    """The bytes of a row, the last axis, whose size is known."""
+    size = tensor.shape[-1]
+    assert isinstance(size, int)
+    return size * tensor.dtype.bits // 8
 
 
 def latest_folds(definitions: Mapping[Value, Statement]) -> dict[Value, int]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from itertools import chain
-from math import prod
 
 from charl.backend.llvm.control import Carried
 from charl.backend.llvm.functions import (
@@ -39,9 +38,12 @@ from charl.backend.llvm.text import memory_type, scalar_type
 from charl.core.control import SCRATCH, STORE
 from charl.core.ir import Block, Statement, Value
 from charl.kernel.build import Kernel, build
+from charl.kernel.nest import row_bytes
 from charl.kernel.overwriting import STOPPING, overwritable
 from charl.records import record
 from charl.types.types import Tensor, is_scalar
+
+FEW_BYTES = 1 << 10  # of rows on the stack, that any caller can have on its own
 
 
 def can_write(s: Statement) -> bool:
@@ -249,8 +251,9 @@ class KernelWriter(FunctionWriter):
         if self.may_fail:
             self.text.place(self.stop)
             self.text.end("ret i32 1")
-        # Its rows on the stack are not to become the caller's, which may be recursive.
-        inline = " noinline" if any(s.op is SCRATCH for s in body.statements) else ""
+        # Long rows on the stack are not to become the caller's, which may be recursive.
+        rows = [s.results[0] for s in body.statements if s.op is SCRATCH]
+        inline = " noinline" if sum(map(row_bytes, rows)) > FEW_BYTES else ""
         header = f"define internal i32 {self.name}({', '.join(parameters)}){inline}"
         return f"{header} {{\n{self.text.body()}\n}}\n"
 
@@ -386,11 +389,10 @@ def writes_over(body: Block, shared: Collection[Value]) -> bool:
 def _scratch(w: FunctionWriter, s: Statement) -> None:
     """On the stack: a row, of a size that is known."""
     (result,) = s.results
-    assert isinstance(result.type, Tensor)
-    sizes = [str(n) for n in result.type.shape]
-    count = prod(int(n) for n in sizes)
-    place = w.text.alloca(memory_type(dtype_of(result.type)), count)
-    w.bind(result, Held(place, tuple(sizes)))
+    (size,) = result.shape
+    assert isinstance(size, int)
+    place = w.text.alloca(memory_type(result.dtype), size)
+    w.bind(result, Held(place, (str(size),)))
 
 
 def _check(w: FunctionWriter, s: Statement) -> None:
