@@ -2,7 +2,9 @@
 
 One walk over a function gives every integer a range. A loop's counter lies between its bounds, what
 is computed from ranges has a range (interval arithmetic), a sum that a loop adds a little to at
-every turn is bounded by its turns, and anything else may be any integer of its width.
+every turn is bounded by its turns, and anything else may be any integer of its width. What a
+`while` only adds to, or only takes from, stays on that side of where it began, and within what its
+condition says; when the condition's sides approach each other, the turns are bounded too.
 
 Sizes are seldom known as numbers. But an integer that the compiler knows as a polynomial in sizes
 and counters (`Value.dim`) is at most what the polynomial is when the counters are at their ends:
@@ -14,13 +16,14 @@ place is 0 where the result of integer arithmetic must fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from charl.core.ir import Block, Function, Statement, Value
 from charl.records import record
 from charl.types import dims
 from charl.types.dims import Dim, Polynomial, Symbol
 from charl.types.dtypes import BOOL, DType
+from charl.types.types import BOOL as BOOL_TYPE
 from charl.types.types import Tensor
 
 Range = tuple[int, int]  # both ends belong to it
@@ -87,13 +90,17 @@ RULES: dict[str, Callable[..., Range | None]] = {
     "select": lambda _, a, b: hull((a, b)),
     "cast": lambda a: a,
 }
+# Comparisons as (the lesser, the greater, by how much at least): the places of the operands.
+ORDERS = {"lt": (0, 1, 1), "le": (0, 1, 0), "gt": (1, 0, 1), "ge": (1, 0, 0)}
+# Loops in loops further in than this are walked once, whatever is known of what they carry.
+DEEPEST = 4
 # Those whose result is checked to fit.
 CHECKED = {"add", "sub", "mul", "neg", "abs", "cast"}
 
 
 @record(frozen=False)
 class Ranges:
-    """`safe` are the checks that never fail, `turns` the most turns that a `for` can take."""
+    """`safe` are the checks that never fail, `turns` the most turns that a loop can take."""
 
     ranges: dict[Value, Range]
     safe: set[Check]
@@ -114,6 +121,7 @@ class Walk:
         self.safe: set[Check] = set()
         self.turns: dict[Statement, int] = {}
         self.extents: dict[Symbol, tuple[Dim | None, Dim | None]] = {}
+        self.depth = 0
 
     def of(self, value: Value) -> Range:
         """The range of an integer or bool."""
@@ -129,6 +137,10 @@ class Walk:
         name = s.op.name
         if name == "for":
             self.loop(s)
+        elif name == "while":
+            self.while_loop(s)
+        elif name == "constant" and s.results[0].type == BOOL_TYPE:
+            self.ranges[s.results[0]] = int(s.attributes["value"]), int(s.attributes["value"])
         elif s.blocks:
             for block in s.blocks:
                 self.block(block)
@@ -214,6 +226,71 @@ class Walk:
 
         follow(body)
         return gains.get(end)
+
+    def while_loop(self, s: Statement) -> None:
+        condition, body = s.blocks
+        self.depth += 1
+        self.block(condition)
+        self.block(body)
+        gains: dict[Value, Range] = {}
+        for place, start in enumerate(s.operands):
+            carried, looked_at = body.parameters[place], condition.parameters[place]
+            gain = integer(carried) and self.gain(body, carried, body.results[place])
+            if gain:
+                lowest, largest = whole(integer(carried))
+                low, high = self.of(start)
+                self.ranges[carried] = self.ranges[looked_at] = (
+                    low if gain[0] >= 0 else lowest,
+                    high if gain[1] <= 0 else largest,
+                )
+                gains[looked_at] = gain
+        if gains:
+            for test in self.conjuncts(condition, condition.results[0]):
+                self.holds(s, test, gains)
+            if self.depth <= DEEPEST:
+                self.block(condition)
+                self.block(body)
+        self.depth -= 1
+
+    def conjuncts(self, block: Block, truth: Value) -> Iterator[Statement]:
+        """Comparisons of which each holds if a result of the block does."""
+        for s in block.statements:
+            if truth in s.results:
+                if s.op.name == "and":
+                    for part in s.operands:
+                        yield from self.conjuncts(block, part)
+                elif s.op.name == "if" and self.of(s.blocks[1].results[0]) == (0, 0):
+                    yield from self.conjuncts(block, s.operands[0])
+                    yield from self.conjuncts(s.blocks[0], s.blocks[0].results[0])
+                elif s.op.name in ORDERS and all(map(integer, s.operands)):
+                    yield s
+
+    def holds(self, loop: Statement, test: Statement, gains: dict[Value, Range]) -> None:
+        """Enters what a comparison tells of each turn, and of how many there are."""
+        condition, body = loop.blocks
+        less, more, by = ORDERS[test.op.name]
+        lesser, greater = test.operands[less], test.operands[more]
+        inside = dict(zip(condition.parameters, body.parameters))
+        start = dict(zip(condition.parameters, loop.operands))
+        if any(v not in start and v in self.made_in(condition) for v in (lesser, greater)):
+            return
+        least, most = self.of(lesser)[0], self.of(greater)[1]
+        if lesser in inside:
+            low, high = self.of(inside[lesser])
+            self.ranges[inside[lesser]] = low, min(high, most - by)
+        if greater in inside:
+            low, high = self.of(inside[greater])
+            self.ranges[inside[greater]] = max(low, least + by), high
+        if all(v in gains or v not in start for v in (lesser, greater)):
+            nothing = 0, 0
+            change = gains.get(greater, nothing)[1] - gains.get(lesser, nothing)[0]
+            apart = self.of(start.get(greater, greater))[1] - self.of(start.get(lesser, lesser))[0]
+            if change < 0:
+                turns = max(0, -(-(apart - by + 1) // -change))
+                self.turns[loop] = min(turns, self.turns.get(loop, turns))
+
+    def made_in(self, block: Block) -> set[Value]:
+        return {v for s in block.walk() for v in s.results}
 
     # --- Indices --------------------------------------------------------------------------------
 

@@ -97,6 +97,79 @@ def test_a_sum_is_bounded_by_the_turns_of_its_loop() -> None:
     assert safe(text.format(end=1000, start="%start")) == set()
 
 
+WHILE = """
+    fn @f(%xs: [i64], %n: i64, %b: bool) {{
+      %zero: i64 = 0
+      %one: i64 = 1
+      %fifty: i64 = 50
+      %false: bool = false
+      %r: i64, %q: i64 = while {start} cond (%i: i64, %j: i64) {{
+        {condition}
+        yield %c
+      }} do (%a: i64, %z: i64) {{
+        {body}
+        yield %next, %last
+      }}
+      return %r, %q
+    }}"""
+
+
+@pytest.mark.parametrize(
+    ("start", "condition", "body", "expected", "turns"),
+    [
+        (  # the ends approach each other
+            "%zero, %n",
+            "%c: bool = lt %i, %j",
+            "%next: i64 = add %a, %one\n%last: i64 = sub %z, %one",
+            {"next 0", "last 0"},
+            1 << 62,
+        ),
+        (  # a count with a limit, the other changes as it likes
+            "%zero, %n",
+            """%less: bool = lt %i, %fifty
+            %c: bool = if %less then {
+              yield %b
+            } else {
+              yield %false
+            }""",
+            "%next: i64 = add %a, %one\n%last: i64 = mul %z, %n",
+            {"next 0"},
+            50,
+        ),
+        (  # downwards, by one or by nothing
+            "%fifty, %n",
+            """%more: bool = ge %i, %one
+            %c: bool = and %b, %more""",
+            """%next: i64 = if %b then {
+              %less: i64 = sub %a, %one
+              yield %less
+            } else {
+              yield %a
+            }
+            %last: i64 = mul %a, %a""",
+            {"less 0", "last 0"},
+            None,
+        ),
+        (  # either may hold alone
+            "%zero, %n",
+            """%less: bool = lt %i, %fifty
+            %c: bool = or %b, %less""",
+            "%next: i64 = add %a, %one\n%last: i64 = sub %a, %one",
+            {"last 0"},
+            None,
+        ),
+    ],
+)
+def test_what_the_condition_of_a_while_tells(
+    start: str, condition: str, body: str, expected: set[str], turns: int | None
+) -> None:
+    f = function(WHILE.format(start=start, condition=condition, body=body))
+    found = integer_ranges(f)
+    assert {named(check) for check in found.safe} == expected
+    (loop,) = (s for s in f.body.walk() if s.op.name == "while")
+    assert found.turns.get(loop) == turns
+
+
 def test_a_guard_asks_for_the_first_and_the_last_index() -> None:
     f = function("""
     fn @f[n, i](%x: f64[n], %low: i64, %high: i64, %k: i64) {

@@ -1,6 +1,7 @@
 """Control flow: branches, loops, calls, and the checks that stop a program.
 
-A `while` looks at every turn whether the user has pressed Ctrl-C; `for` has a file of its own.
+A `while` looks at every turn whether the user has pressed Ctrl-C, unless it is known to be over
+soon; `for` has a file of its own.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from charl.backend.llvm import lists, tensors
+from charl.backend.llvm.duration import is_brief
 from charl.backend.llvm.functions import (
     UNLIKELY,
     FunctionWriter,
@@ -175,7 +177,8 @@ def _while(w: FunctionWriter, s: Statement) -> None:
     before = w.text.here
     w.text.place(head)
     carried = Carried(w, body.parameters, stays)
-    poll(w)
+    if not is_brief(w, s):
+        poll(w)
     symbols = w.scope()
     carried.give(condition.parameters)
     w.block(condition)

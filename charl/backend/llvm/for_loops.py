@@ -4,8 +4,8 @@ Where `guards` finds what would make a loop free of checks, it is written twice.
 needs is looked at before the first turn; then either version runs from there to the end.
 
 A loop looks now and then whether the user has pressed Ctrl-C: at every turn where a turn is long,
-every few thousand turns of a loop that only computes and changes elements, so that LLVM sees a
-plain loop, and never in nests of loops that are over soon.
+every few thousand turns of a plain loop, so that LLVM sees one, and never in nests of loops that
+are over soon (see `duration.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from charl.backend.llvm import lists
 from charl.backend.llvm.control import Carried, block_registers, initial, poll
+from charl.backend.llvm.duration import PLAIN_TURNS, is_brief, is_plain
 from charl.backend.llvm.functions import FunctionWriter, writer
 from charl.backend.llvm.layout import Held, held_in, register_types
 from charl.core.ir import Block, Statement, Value
@@ -21,10 +22,7 @@ from charl.records import record
 from charl.transform.guards import Guard, guard_of
 from charl.transform.ranges import Check
 from charl.types import dims
-from charl.types.types import is_scalar
 
-# The turns of a plain loop between two looks for Ctrl-C; a nest of as many is over soon.
-PLAIN_TURNS = 1 << 16
 # Small counters that step no further than this do not overflow within that many turns.
 LARGEST_STEP = 1 << 40
 
@@ -233,46 +231,3 @@ def stretch(
     if len(incoming) > 1:
         w.text.place(after)
     return following, names
-
-
-def is_brief(w: FunctionWriter, s: Statement) -> bool:
-    """Whether a loop, with those in it, is over before anybody could wait for it."""
-    most = cost(w, s.blocks[0], PLAIN_TURNS)
-    return most is not None and w.ranges.turns.get(s, PLAIN_TURNS) * most < PLAIN_TURNS
-
-
-def cost(w: FunctionWriter, block: Block, most: int) -> int | None:
-    """The turns of all loops in a block together; None where other statements take their time."""
-    total = 1
-    for statement in block.statements:
-        if statement.op.name == "for":
-            inner = cost(w, statement.blocks[0], most)
-            if inner is None:
-                return None
-            total += inner * w.ranges.turns.get(statement, most)
-        elif not is_light(w, statement):
-            return None
-    return total
-
-
-def is_plain(w: FunctionWriter, body: Block) -> bool:
-    """Whether a turn is short and does no more than compute with scalars and change elements."""
-    return all(is_light(w, s) for s in body.statements)
-
-
-def is_light(w: FunctionWriter, s: Statement) -> bool:
-    if s.op.name in ("for", "while", "call", "custom_call", "scan"):
-        return False
-    in_memory = [v for v in s.results if not is_scalar(v.type)]
-    if in_memory and not (
-        all(v in w.in_place.versions for v in in_memory)
-        and (s.op.name == "if" or changes_element(s))
-    ):
-        return False
-    return all(is_plain(w, block) for block in s.blocks)
-
-
-def changes_element(s: Statement) -> bool:
-    return s.op.name in ("index_update", "index_add", "list_set") and all(
-        is_scalar(v.type) for v in s.operands[1:]
-    )

@@ -69,6 +69,8 @@ def own(w: FunctionWriter, value: Value) -> str:
     """A list of the same items that nobody else holds; see `tensors.own`."""
     if w.statement in w.taken_out and value is w.statement.operands[0]:
         take_out(w, value, *w.taken_out[w.statement])
+    if value not in w.dying:
+        return made(w, "charl_list_copy", f"ptr {w.of(value)}")
     pointer = w.take(value)
     if value in w.in_place.versions:
         return pointer
@@ -78,7 +80,8 @@ def own(w: FunctionWriter, value: Value) -> str:
     before = w.text.here
     w.text.branch(shared, copying, ready)
     w.text.place(copying)
-    new = made(w, "charl_list_separate", f"ptr {pointer}")
+    new = made(w, "charl_list_copy", f"ptr {pointer}")
+    w.release(pointer)
     after = w.text.here
     w.text.jump(ready)
     w.text.place(ready)

@@ -75,9 +75,14 @@ define internal preserve_mostcc void @charl.release(ptr %p) noinline {{
   %last = icmp eq i64 %m, 0
   br i1 %last, label %free, label %keep
 free:
-  call void @charl_free(ptr %p)
+  call preserve_mostcc void @charl.drop(ptr %p)
   ret void
 keep:
+  ret void
+}}
+
+define internal preserve_mostcc void @charl.drop(ptr %p) noinline cold {{
+  call void @charl_free(ptr %p)
   ret void
 }}
 

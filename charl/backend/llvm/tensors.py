@@ -104,6 +104,8 @@ def own(w: FunctionWriter, value: Value) -> Held:
     """A tensor of the same elements that nobody else holds: the value itself when it dies here and
     is held only once, else a copy. A loop that changes it in place has asked before."""
     held = w.held[value]
+    if value not in w.dying:
+        return copied(w, value)
     pointer = w.take(value)
     if value in w.in_place.versions:
         return held
@@ -114,13 +116,19 @@ def own(w: FunctionWriter, value: Value) -> Held:
     before = w.text.here
     w.text.branch(shared, copying, done)
     w.text.place(copying)
-    new = allocate(w, value.type, held.sizes)
-    copy_bytes(w, new.text, pointer, bytes_of(w, dtype_of(value.type), held.sizes))
+    new = copied(w, value)
     w.release(pointer)
     after = w.text.here
     w.text.jump(done)
     w.text.place(done)
     return Held(w.text.phi("ptr", [(pointer, before), (new.text, after)]), held.sizes)
+
+
+def copied(w: FunctionWriter, value: Value) -> Held:
+    held = w.held[value]
+    new = allocate(w, value.type, held.sizes)
+    copy_bytes(w, new.text, held.text, bytes_of(w, dtype_of(value.type), held.sizes))
+    return new
 
 
 # --- Elements and rows ---------------------------------------------------------------------------

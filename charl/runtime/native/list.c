@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-List *charl_list_separate(List *list);
+List *charl_list_copy(const List *list);
 int32_t charl_list_reserve(List *list, int64_t more);
 char *charl_list_open(List *list, int64_t place);
 void charl_list_close(List *list, int64_t place);
@@ -77,8 +77,8 @@ static void retain_items(const Description *element, char *items, int64_t count)
     }
 }
 
-/* A list of one's own instead of a shared one, whose reference is taken over. */
-List *charl_list_separate(List *list) {
+/* A list of one's own with the items of a shared one. */
+List *charl_list_copy(const List *list) {
     const Description *description = charl_description(list);
     List *made = charl_object(sizeof(List), description);
     if (made == NULL) {
@@ -96,7 +96,6 @@ List *charl_list_separate(List *list) {
         made->capacity = list->capacity;
         retain_items(element, made->items, list->length);
     }
-    charl_release(list);
     return made;
 }
 

@@ -30,7 +30,8 @@
 #endif
 
 enum { HUGE_PAGE = 1 << 21, MOST_SPARED = 1 << 26 };
-enum { FRONT = 64, CLASSES = 160, CHUNK = 1 << 20, LARGEST_CHUNKED = 1 << 15 };
+enum { LINE = 64, SHORT = 256, FRONT = LINE };
+enum { CLASSES = 160, CHUNK = 1 << 20, LARGEST_CHUNKED = 1 << 15 };
 
 typedef struct Block {
     union {
@@ -327,11 +328,17 @@ void *charl_object(int64_t bytes, const Description *description) {
 }
 
 void *charl_twin(const void *pointer, int64_t bytes) {
-    char *twin = allocate(block_of(pointer)->header.bytes, NO_TENSOR);
+    char *twin = allocate(block_of(pointer)->asked, NO_TENSOR);
     if (twin == NULL) {
         return charl_problem(NO_MEMORY);
     }
-    memcpy(twin, pointer, (size_t)bytes);
+    if (bytes <= SHORT) { /* whole lines, which both blocks have */
+        for (int64_t i = 0; i < bytes; i += LINE) {
+            memcpy(twin + i, (const char *)pointer + i, LINE);
+        }
+    } else {
+        memcpy(twin, pointer, (size_t)bytes);
+    }
     return twin;
 }
 
