@@ -15,6 +15,8 @@ The loop then owns what all its versions share: one piece of memory that nobody 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from charl.core.clone import free_values
 from charl.core.control import FUSED
 from charl.core.ir import Block, Function, Statement, Value
@@ -84,6 +86,7 @@ class _Search:
     def __init__(self, plan: Ownership) -> None:
         self.plan = plan
         self.known: dict[tuple[Statement, int], set[Value] | None] = {}
+        self.outside: dict[Statement, set[Value]] = {}
         self.moved: set[Value] = set()  # lists that are longer or shorter than those before them
 
     def versions(self, loop: Statement, place: int) -> set[Value] | None:
@@ -112,14 +115,22 @@ class _Search:
         """The version at the end of a block; all are entered into `found`."""
         current: Value | None = version
         for statement in block.statements:
+            assert current is not None
             used = current in statement.operands
-            if used or (statement.blocks and current in free_values(*statement.blocks)):
-                assert current is not None
+            if used or current in self.free(statement):
                 current = self.after(statement, current, used, found)
                 if current is None:
                     return None
                 found.add(current)
         return current
+
+    def free(self, statement: Statement) -> Collection[Value]:
+        """What the blocks of a statement use from outside."""
+        if not statement.blocks or statement.op is FUSED:
+            return ()
+        if statement not in self.outside:
+            self.outside[statement] = set(free_values(*statement.blocks))
+        return self.outside[statement]
 
     def after(
         self, statement: Statement, version: Value, used: bool, found: set[Value]
@@ -146,7 +157,7 @@ class _Search:
         self, loop: Statement, version: Value, dies: bool, found: set[Value]
     ) -> Value | None:
         place = loop.operands.index(version) - (len(loop.operands) - len(loop.results))
-        if not dies or loop.operands.count(version) > 1 or version in free_values(*loop.blocks):
+        if not dies or loop.operands.count(version) > 1 or version in self.free(loop):
             return None
         inner = self.versions(loop, place)
         if inner is None:

@@ -85,6 +85,18 @@ fn exchanged(given: int[N], low: int, high: int, other: int) -> (int[N], int[N],
     }
     (given, a, b)
 }
+fn both(given: int[N], low: int, high: int, other: int) -> (int[N], int[N], int[N]) {
+    let start = given + 1
+    let a = start
+    let b = start
+    let c = start
+    for i in low..high {
+        a[i] = a[other] + 1
+        b[other] = a[i] * 2
+        c = c + b
+    }
+    (a, b, c)
+}
 fn kept(given: int[N], low: int, high: int, at: int) -> ([int[N]], int[N]) {
     let xs = given
     let all: [int[N]] = []
@@ -93,6 +105,18 @@ fn kept(given: int[N], low: int, high: int, at: int) -> ([int[N]], int[N]) {
         all.push(xs)
     }
     (all, xs)
+}
+fn twins(given: [int], low: int, high: int, other: int) -> ([int], [int], [int]) {
+    let start = given ++ [7]
+    let a = start
+    let b = start
+    let c = start
+    for i in low..high {
+        a[i] = a[other] + 1
+        b[other] = a[i]
+        if i > 2 { c = b }
+    }
+    (a, b, c)
 }
 fn grid(given: [int], n: int, i: int, j: int) -> ([[int]], [[int]]) {
     let rows: [[int]] = []
@@ -143,8 +167,8 @@ INTEGERS = st.one_of(SMALL, SMALL, SMALL, st.sampled_from(
 ))  # fmt: skip
 ITEMS = st.lists(st.integers(-9, 9), max_size=8)
 TENSORS = ("backwards", "strided", "progression", "flat", "balance", "negated", "exchanged")
-TENSORS += ("kept", "triangle")
-LISTS = ("moved", "growing", "shrinking", "turned", "grid")
+TENSORS += ("both", "kept", "triangle")
+LISTS = ("moved", "growing", "shrinking", "turned", "grid", "twins")
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +203,7 @@ def plain(value: Any) -> Any:
 def test_any_bounds(
     programs: tuple[Any, Any], name: str, items: list[int], a: int, b: int, c: int
 ) -> None:
-    if name in ("backwards", "strided", "window", *LISTS, "negated", "exchanged", "kept"):
+    if name in ("backwards", "strided", "window", *LISTS, "negated", "exchanged", "both", "kept"):
         b = min(b, a + 50)
     if name in ("flat", "grid"):
         a, b = min(a, 20), min(b, 20)

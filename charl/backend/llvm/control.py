@@ -138,6 +138,9 @@ def initial(
         if inner.op.name == "list_get" and inner.operands[0] in w.held:
             lists.parts(w, inner.operands[0])
     operands = s.operands[len(s.operands) - len(parameters) :]
+    for place, value in enumerate(operands):  # first, so that what is held twice is known to be
+        if counted(value) and place not in in_place:
+            w.take(value)
     for place, (value, parameter) in enumerate(zip(operands, parameters)):
         held = w.held[value]
         if place in in_place:
@@ -148,8 +151,6 @@ def initial(
             else:
                 held = tensors.own(w, value)
             stays[parameter] = held.text
-        elif counted(value):
-            w.take(value)
         found += registers(held, parameter.type)
     return found, stays
 
