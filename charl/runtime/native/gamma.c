@@ -1,6 +1,7 @@
 /* The gamma function's logarithm and its derivatives, as `charl/ops/special.py` computes them: there
  * are the sources. */
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 
 double charl_lgamma(double x);
@@ -19,7 +20,61 @@ static const double BERNOULLI[TERMS] = {
     -691.0 / 2730, 7.0 / 6, -3617.0 / 510, 43867.0 / 798, -174611.0 / 330,
 };
 
-double charl_lgamma(double x) { return lgamma(x); }
+/* lgamma(2 + t) = (1 - Euler's constant) t + the sum of (-t)^k (zeta(k) - 1) / k over k from 2, for
+ * |t| <= 1/2: the factors of k = 40 down to 2. */
+static const double TAYLOR[] = {
+    2.273736960065972e-14, -4.6640760264283744e-14, 9.573630387838554e-14,
+    -1.9664756310966168e-13, 4.04220052528944e-13, -8.315385841420286e-13, 1.711991790559618e-12,
+    -3.527742476575915e-12, 7.275974480239079e-12, -1.5021384080754142e-11, 3.104424774732227e-11,
+    -6.422964563838101e-11, 1.3304764374244491e-10, -2.7595228851242334e-10,
+    5.731367241678862e-10, -1.1921401405860912e-09, 2.4836745438024785e-09,
+    -5.183475041970047e-09, 1.0838659214896955e-08, -2.2711094608943164e-08,
+    4.769810169363981e-08, -1.00432248239681e-07, 2.1207184805554667e-07, -4.492469198764566e-07,
+    9.55141213040742e-07, -2.0392157538013658e-06, 4.374866789907489e-06, -9.439488275268395e-06,
+    2.0507212775670688e-05, -4.492623673813314e-05, 9.945751278180854e-05,
+    -0.00022315475845357936, 0.0005096695247430423, -0.001192753911703261, 0.002890510330741523,
+    -0.0073855510286739865, 0.020580808427784546, -0.06735230105319809, 0.32246703342411326,
+};
+
+static double near_two(double t) {
+    double series = 0;
+    for (size_t i = 0; i < sizeof TAYLOR / sizeof *TAYLOR; i++) {
+        series = series * t + TAYLOR[i];
+    }
+    return t * ((1 - 0.57721566490153286061) + t * series);
+}
+
+/* Of x >= 1/2. */
+static double lgamma_of_positive(double x) {
+    if (x >= 0.5 && x <= 2.5) {
+        return x < 1.5 ? near_two(x - 1) - log1p(x - 1) : near_two(x - 2);
+    }
+    if (isinf(x)) {
+        return x;
+    }
+    double product = 1;
+    while (x < FAR) {
+        product *= x;
+        x += 1;
+    }
+    double inverse = 1 / x, square = inverse * inverse, series = 0;
+    for (int k = TERMS; k >= 1; k--) {
+        series = series * square + BERNOULLI[k - 1] / (2 * k * (2 * k - 1));
+    }
+    double stirling = (x - 0.5) * log(x) - x + 0.5 * log(2 * M_PI) + inverse * series;
+    return stirling - log(product);
+}
+
+double charl_lgamma(double x) {
+    if (!(x < 0.5)) {
+        return lgamma_of_positive(x);
+    }
+    if (isinf(x)) {
+        return INFINITY;
+    }
+    double sine = fabs(sin(M_PI * (x - rint(x))));
+    return log(M_PI) - log(sine) - lgamma_of_positive(1 - x);
+}
 
 double charl_digamma(double x) {
     int negative = x <= 0;
