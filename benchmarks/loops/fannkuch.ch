@@ -2,8 +2,8 @@
 // one says, until a 0 is in front: the most over all permutations, and a checksum of all.
 
 fn run(n: int) -> (int, int) {
-    let first = range_list(0, n)
-    let count = range_list(0, n)
+    let first = arange(n)
+    let count = arange(n)
     let most = 0
     let checksum = 0
     let even = true
