@@ -14,7 +14,7 @@ statements that made them belongs into a pass of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import copysign, prod
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,32 @@ import numpy as np
 from charl.core.builder import result_dim
 from charl.core.ir import Program, Statement, Value
 from charl.core.op import Effect, Fault
+from charl.transform.movement import (
+    identity,
+    known_size,
+    not_reduced,
+    rebroadcast,
+    reindexed,
+    reshaped,
+    single,
+    slice_of_number,
+    slice_of_update,
+    sliced,
+    unpadded,
+    untransposed,
+)
+from charl.transform.operands import (
+    Replacement,
+    broadcast_scalar,
+    filled,
+    fits,
+    is_float,
+    is_number,
+)
 from charl.transform.rewrite import (
     Rewriter,
     equal,
     rewrite_program,
-    same_shape,
 )
 from charl.types import dtypes
 from charl.types.dims import Dim, Unknown
@@ -38,7 +59,6 @@ LARGEST_FOLDED = 64
 # Folding these would trade a cheap statement for a large constant.
 KEPT = {"broadcast", "iota", "string_repeat"}
 
-Replacement = Value | tuple[Value, ...] | None
 Simplification = Callable[[Rewriter, Statement], Replacement]
 
 
@@ -110,48 +130,6 @@ def _as_operand(value: Any, operand: Value) -> Any:
         made = type.dtype.numpy.type(value)
         return float(made) if type.dtype == dtypes.FLOAT64 else made
     return bool(value) if type.dtype.kind == "bool" else int(value)
-
-
-def is_number(r: Rewriter, value: Value, number: float) -> bool:
-    """Whether a value is a scalar constant, or a tensor filled with one; 0.0 is not -0.0."""
-    made = r.definition(value, "broadcast")
-    if made is not None and not made.operands[0].rank:
-        value = made.operands[0]
-    known = r.constant(value)
-    if isinstance(known, np.ndarray) or not isinstance(known, int | float | np.number):
-        return False
-    return bool(known == number and copysign(1, known) == copysign(1, number))
-
-
-def is_float(value: Value) -> bool:
-    return (
-        isinstance(value.type, Tensor)
-        and isinstance(value.type.dtype, DType)
-        and (value.type.dtype.is_float)
-    )
-
-
-def filled(r: Rewriter, number: float, like: Value, s: Statement) -> Value | None:
-    """A number in the type of the result; for tensors in the shape of an operand of that type."""
-    type = s.results[0].type
-    assert isinstance(type, Tensor) and isinstance(type.dtype, DType)
-    scalar = r.emit_constant(number, Tensor(type.dtype))
-    if not type.shape:
-        return scalar
-    if not fits(like, s):
-        return None
-    start = len(r.builder.block.statements)
-    result: Value = r.builder("broadcast", scalar, *r.builder.sizes(like), axes=())
-    r.learn(start)
-    return result
-
-
-def fits(value: Value, s: Statement) -> bool:
-    """Whether a value can stand for the statement's only result."""
-    result = s.results[0]
-    return value.rank == result.rank and (
-        not value.rank or any(o is value or same_shape(value, o) for o in s.operands)
-    )
 
 
 # --- Arithmetic ----------------------------------------------------------------------------------
@@ -276,160 +254,13 @@ def uncast(r: Rewriter, s: Statement) -> Replacement:
 
 def _unstretched(r: Rewriter, s: Statement) -> Sequence[Value] | None:
     """A scalar broadcast for an elementwise op: the op stretches it by itself."""
-    full = [v for v in s.operands if v.rank and not _broadcast_scalar(r, v)]
+    full = [v for v in s.operands if v.rank and not broadcast_scalar(r, v)]
     if not full or len(full) == len(s.operands) or not s.results[0].rank:
         return None
-    operands = [_broadcast_scalar(r, v) or v for v in s.operands]
+    operands = [broadcast_scalar(r, v) or v for v in s.operands]
     if all(new is old for new, old in zip(operands, s.operands)):
         return None
     return r.emit_like(s, operands)
-
-
-def _broadcast_scalar(r: Rewriter, value: Value) -> Value | None:
-    made = r.definition(value, "broadcast")
-    return None if made is None or made.operands[0].rank else made.operands[0]
-
-
-# --- Movement ------------------------------------------------------------------------------------
-
-
-def untransposed(r: Rewriter, s: Statement) -> Replacement:
-    """Transposes compose; one that moves nothing goes."""
-    x = s.operands[0]
-    order = permutation(s)
-    made = r.definition(x, "transpose")
-    if made is not None:
-        inner = permutation(made)
-        composed = tuple(inner[axis] for axis in order)
-        if composed == tuple(range(len(order))):
-            return made.operands[0]
-        return r.emit("transpose", made.operands[0], permutation=composed)
-    return x if order == tuple(range(len(order))) else None
-
-
-def permutation(s: Statement) -> tuple[int, ...]:
-    count = s.operands[0].rank
-    given = s.attributes.get("permutation")
-    return tuple(range(count))[::-1] if given is None else tuple(a % count for a in given)
-
-
-def reshaped(r: Rewriter, s: Statement) -> Replacement:
-    """The last of several reshapes counts; one to the same shape goes."""
-    x, *sizes = s.operands
-    made = r.definition(x, "reshape")
-    source = x if made is None else made.operands[0]
-    wanted = [size.dim for size in sizes]
-    if len(wanted) == source.rank and all(map(equal, wanted, source.shape)):
-        return source
-    return None if made is None else r.emit("reshape", source, *sizes)
-
-
-def rebroadcast(r: Rewriter, s: Statement) -> Replacement:
-    """Broadcasts compose; one to the same shape goes."""
-    x, *sizes = s.operands
-    axes = tuple(a % len(sizes) for a in s.attributes["axes"]) if sizes else ()
-    wanted = [size.dim for size in sizes]
-    if len(wanted) == x.rank and all(map(equal, wanted, x.shape)):
-        return x
-    made = r.definition(x, "broadcast")
-    if made is None:
-        return None
-    count = len(made.operands) - 1
-    inner = [a % count for a in made.attributes["axes"]]
-    return r.emit("broadcast", made.operands[0], *sizes, axes=tuple(axes[a] for a in inner))
-
-
-def sliced(r: Rewriter, s: Statement) -> Replacement:
-    """A slice of everything."""
-    x, *places = s.operands
-    count = x.rank
-    starts, sizes = places[:count], places[count:]
-    whole = all(equal(start.dim, 0) for start in starts) and all(
-        n == 1 for n in s.attributes["steps"]
-    )
-    return x if whole and all(equal(n.dim, m) for n, m in zip(sizes, x.shape)) else None
-
-
-def slice_of_update(r: Rewriter, s: Statement) -> Replacement:
-    """A slice of what slices were written into: one of them, or what was there before."""
-    x, *places = s.operands
-    wanted = _box(x, places, s)
-    source = x
-    while wanted is not None and (made := r.definition(source, "slice_update")) is not None:
-        whole, value, *starts = made.operands
-        written = _box(x, [*starts, *value.shape], made)
-        if written is None:
-            break
-        if wanted == written:
-            return value
-        if not any(a.stop <= b.start or b.stop <= a.start for a, b in zip(wanted, written)):
-            break
-        source = whole
-    return None if source is x else r.emit("slice", source, *places, **s.attributes)
-
-
-def _box(x: Value, places: Sequence[Value | Dim], s: Statement) -> list[range] | None:
-    """The indices along each axis of a slice by steps of 1 that certainly lies within x."""
-    n = x.rank
-    dims = [p.dim if isinstance(p, Value) else p for p in places]
-    found = []
-    for start, size, whole in zip(dims, dims[n:], x.shape):
-        if not (isinstance(start, int) and isinstance(size, int) and isinstance(whole, int)):
-            return None
-        if not 0 <= start <= start + size <= whole:
-            return None
-        found.append(range(start, start + size))
-    return found if all(step == 1 for step in s.attributes["steps"]) else None
-
-
-def slice_of_number(r: Rewriter, s: Statement) -> Replacement:
-    """A slice of a tensor that is one number everywhere is a smaller one."""
-    x, *places = s.operands
-    number = _broadcast_scalar(r, x)
-    if number is None or _box(x, places, s) is None:
-        return None
-    return r.emit("broadcast", number, *places[x.rank :], axes=())
-
-
-def reindexed(r: Rewriter, s: Statement) -> Replacement:
-    """An element or row of a row is one of the whole: the row between need not be there."""
-    x, *indices = s.operands
-    made = r.definition(x, "index")
-    if made is None or made.results[0].rank == 0:
-        return None
-    return r.emit("index", *made.operands, *indices)
-
-
-def known_size(r: Rewriter, s: Statement) -> Replacement:
-    """The size of a broadcast or reshape is one of its operands."""
-    x = s.operands[0]
-    axis: int = s.attributes["axis"] % x.rank
-    for name in ("broadcast", "reshape"):
-        made = r.definition(x, name)
-        if made is not None:
-            return made.operands[1 + axis]
-    return None
-
-
-def single(r: Rewriter, s: Statement) -> Replacement:
-    """`concat` of one tensor."""
-    return s.operands[0] if len(s.operands) == 1 else None
-
-
-def unpadded(r: Rewriter, s: Statement) -> Replacement:
-    x, _, *widths = s.operands
-    return x if all(equal(width.dim, 0) for width in widths) else None
-
-
-def identity(r: Rewriter, s: Statement) -> Replacement:
-    return s.operands[0]
-
-
-def not_reduced(r: Rewriter, s: Statement) -> Replacement:
-    """A reduction over no axes, as a scalar's is."""
-    x, axis = s.operands[0], s.attributes.get("axis")
-    nothing = axis is not None and len(axis) == 0 if x.rank else True
-    return x if nothing else None
 
 
 # --- Control -------------------------------------------------------------------------------------
