@@ -74,7 +74,8 @@ LAYERS, HEADS, FEATURES, SYMBOLS = 4, 4, 128, 256
 BATCH, LENGTH, STEPS = 16, 128, 3
 RATE = 3e-4
 THREADS = 2
-TEXTS = ("/work/shared/data/text/shakespeare.txt", "docs/reference/language.md")
+ROOT = Path(__file__).resolve().parents[1]
+TEXTS = (ROOT.parent / "shared/data/text/shakespeare.txt", ROOT / "docs/reference/language.md")
 GOALS = {"PyTorch": 1.0, "torch.compile": 1.0}
 
 
@@ -170,8 +171,8 @@ def in_charl() -> tuple[Any, list[Any]]:
 
 def batches() -> tuple[Any, Any]:
     """Bytes of a text and the bytes that follow them: int64 [STEPS, BATCH, LENGTH] each."""
-    given = [a for a in sys.argv[1:] if Path(a).is_file()]
-    path = next(Path(p) for p in (*given, *TEXTS) if Path(p).is_file())
+    given = [Path(a) for a in sys.argv[1:]]
+    path = next(p for p in (*given, *TEXTS) if p.is_file())
     text = np.frombuffer(path.read_bytes(), np.uint8).astype(np.int64)
     print(f"text: {path.name}, {len(text)} bytes")
     rng = np.random.default_rng(0)
