@@ -21,6 +21,7 @@ from charl.ops.declare import (
     LEVELS,
     Cotangents,
     dtype_of,
+    element_by_element,
     elementwise,
     is_float,
     quiet,
@@ -355,5 +356,6 @@ CAST = declare(
         samples=_cast_samples,
         elementwise=True,
         specialise=_cast_specialised,
+        element=element_by_element,
     )
 )

@@ -35,6 +35,7 @@ X = "let x = random_normal([64, 100])\n"
     [
         (X + "print(2 * tanh(x) + 1)", 1),
         (X + "print(softmax(x))", 1),
+        (X + "print(sum((x > 0.5) as float32, axis: 1))", 1),
         (X + "print(sum(softmax(x)))", 1),
         (X + "print((x - mean(x, axis: 1, keep_dims: true)) ** 2)", 1),
         # What the loops of rows would compute again for every row is computed before.

@@ -41,7 +41,7 @@ def able(expression: str) -> list[str]:
         ("softmax(x, axis: 1) + y", ["x", "y"]),  # the row is read before it is written
         ("x + transpose(q)", ["x"]),
         ("flip(y) + x", ["x"]),
-        ("x + (n as float32)", ["", "x"]),
+        ("x + (n as float32)", ["tuple", "x"]),
         ("sum(y, axis: 1, keep_dims: true) + x", ["x", "y"]),
         ("y[0] + x", ["x"]),
         ("n // (n + 1)", []),  # the division stops the program for an element
