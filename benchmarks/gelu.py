@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from measure import Contestant, amount, contest, load, peer
+from measure import Contestant, amount, by_turns, contest, load, peer
 
 PROGRAM = """
 fn chain(x: float32[N], w: float32, b: float32) -> float32[N] {
@@ -42,19 +42,6 @@ def first(work: Callable[[], object]) -> str:
     return amount(time.perf_counter() - start)
 
 
-def in_turn(
-    function: Callable[[Any], Any], xs: list[Any], wait: Callable[[Any], object]
-) -> Contestant:
-    def run() -> float:
-        start = time.perf_counter()
-        for i in range(STEPS):
-            y = function(xs[i % 2])
-        wait(y)
-        return (time.perf_counter() - start) / STEPS
-
-    return run
-
-
 def main() -> None:
     os.environ["CHARL_CACHE"] = "0"
     rng = np.random.default_rng(0)
@@ -76,8 +63,8 @@ def main() -> None:
         tensors = [torch.from_numpy(x) for x in xs]
         compiled = torch.compile(chain)
         compile_times.append(f"torch.compile {first(lambda: compiled(tensors[0]))}")
-        runs["PyTorch"] = in_turn(chain, tensors, lambda y: None)
-        runs["torch.compile"] = in_turn(compiled, tensors, lambda y: None)
+        runs["PyTorch"] = by_turns(chain, tensors, lambda y: None, STEPS)
+        runs["torch.compile"] = by_turns(compiled, tensors, lambda y: None, STEPS)
     if jax := peer("jax"):
 
         @jax.jit
@@ -87,7 +74,7 @@ def main() -> None:
 
         arrays = [jax.numpy.asarray(x) for x in xs]
         compile_times.append(f"JAX {first(lambda: jax.block_until_ready(jitted(arrays[0])))}")
-        runs["JAX"] = in_turn(jitted, arrays, jax.block_until_ready)
+        runs["JAX"] = by_turns(jitted, arrays, jax.block_until_ready, STEPS)
     print(f"{'compiling':<24} {' | '.join(compile_times)}")
     contest("gelu, 4M floats", runs, GOALS)
 

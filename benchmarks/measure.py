@@ -38,6 +38,22 @@ def timed(work: Callable[[], object], times: int = 1) -> Contestant:
     return run
 
 
+def by_turns(
+    function: Callable[[Any], Any], xs: Sequence[Any], wait: Callable[[Any], object], times: int
+) -> Contestant:
+    """A contestant that calls the function so many times, on one input after the other, waits for
+    the last result, and tells the seconds of one call."""
+
+    def run() -> float:
+        start = time.perf_counter()
+        for i in range(times):
+            y = function(xs[i % len(xs)])
+        wait(y)
+        return (time.perf_counter() - start) / times
+
+    return run
+
+
 def peer(module: str) -> ModuleType | Any | None:
     """The module of a peer, or None, having said so, where it is not installed."""
     try:

@@ -10,12 +10,11 @@ In Charl the loop of a turn is one call.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from measure import Contestant, contest, load, peer
+from measure import Contestant, by_turns, contest, load, peer
 
 PROGRAM = """
 from nn import LayerNorm
@@ -63,19 +62,6 @@ STEPS = 10
 GOALS = {"torch.compile": 1, "JAX": 1}
 
 
-def repeated(
-    function: Callable[[Any], Any], xs: Sequence[Any], wait: Callable[[Any], object]
-) -> Contestant:
-    def run() -> float:
-        start = time.perf_counter()
-        for i in range(STEPS):
-            y = function(xs[i % 2])
-        wait(y)
-        return (time.perf_counter() - start) / STEPS
-
-    return run
-
-
 def in_charl(work: str, way: str, xs: Sequence[Any], dy: Any, labels: Any) -> Contestant:
     call = CALLS[work].format(way=way)
     program = load(PROGRAM.format(rows=ROWS, columns=COLUMNS, call=call))
@@ -105,7 +91,7 @@ def in_pytorch(
         given = None if work == "cross_entropy" else cotangent
         return y, torch.autograd.grad(y, (x, *parameters), given)
 
-    return repeated(backward if way == "backward" else compiled, inputs, lambda y: None)
+    return by_turns(backward if way == "backward" else compiled, inputs, lambda y: None, STEPS)
 
 
 def in_jax(jax: Any, work: str, way: str, xs: Sequence[Any], dy: Any, labels: Any) -> Contestant:
@@ -134,9 +120,9 @@ def in_jax(jax: Any, work: str, way: str, xs: Sequence[Any], dy: Any, labels: An
 
     if way == "forward":
         forward = jax.jit(function)
-        return repeated(lambda x: forward(x, *parameters), inputs, jax.block_until_ready)
+        return by_turns(lambda x: forward(x, *parameters), inputs, jax.block_until_ready, STEPS)
     both = jax.jit(backward)
-    return repeated(lambda x: both(x, cotangent, *parameters), inputs, jax.block_until_ready)
+    return by_turns(lambda x: both(x, cotangent, *parameters), inputs, jax.block_until_ready, STEPS)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ are worth a stretch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from charl.core.clone import Renaming, free_values
 from charl.core.control import FUSED, SWEEP
@@ -152,12 +152,13 @@ class _Sweeper:
 
     def arranged(self, pending: list[Statement]) -> list[Statement]:
         """Neighbouring statements that may be moved, with their sweeps."""
-        if sum(self.is_work(s) for s in pending) < 2:
+        if sum(is_work(s) for s in pending) < 2:
             return pending
         found: list[Statement] = []
+        rows = {s: self.rows_of(s) for s in pending if is_work(s)}
         position = {s: n for n, s in enumerate(pending)}
         while pending:
-            chains, alone, pending = self.next_chains(pending)
+            chains, alone, pending = next_chains(pending, rows)
             kept = [chain for chain in chains if chain.is_divided or chain.is_small]
             if not is_worth_it(kept):
                 kept = []
@@ -167,28 +168,6 @@ class _Sweeper:
             if kept:
                 found.append(self.swept(kept, inside))
         return found
-
-    def is_work(self, statement: Statement) -> bool:
-        return statement.op is FUSED or statement.op.name in PRODUCTS
-
-    def next_chains(
-        self, pending: Sequence[Statement]
-    ) -> tuple[list[Chain], list[Statement], list[Statement]]:
-        """The chains that can be done next, what is to be done alone before them, and what must
-        wait."""
-        chains: list[Chain] = []
-        alone: list[Statement] = []
-        waiting: list[Statement] = []
-        not_yet = {v for s in pending for v in s.results}
-        for statement in pending:
-            needs = [v for v in statement.operands if v in not_yet]
-            rows = self.rows_of(statement) if self.is_work(statement) else None
-            if not needs and (rows is None or is_alone(rows)):
-                alone.append(statement)
-                not_yet.difference_update(statement.results)
-            elif rows is None or not entered(chains, statement, rows, needs):
-                waiting.append(statement)
-        return chains, alone, waiting
 
     def swept(self, chains: Sequence[Chain], inside: set[Statement]) -> Statement:
         """One statement. Inside, all values have names of their own."""
@@ -214,6 +193,30 @@ def is_movable(statement: Statement) -> bool:
         and not statement.blocks
         and all(isinstance(v.type, Tensor) for v in (*statement.operands, *statement.results))
     )
+
+
+def is_work(statement: Statement) -> bool:
+    return statement.op is FUSED or statement.op.name in PRODUCTS
+
+
+def next_chains(
+    pending: Sequence[Statement], rows_of: Mapping[Statement, Rows | None]
+) -> tuple[list[Chain], list[Statement], list[Statement]]:
+    """The chains that can be done next, what is to be done alone before them, and what must
+    wait."""
+    chains: list[Chain] = []
+    alone: list[Statement] = []
+    waiting: list[Statement] = []
+    not_yet = {v for s in pending for v in s.results}
+    for statement in pending:
+        needs = [v for v in statement.operands if v in not_yet]
+        rows = rows_of.get(statement)
+        if not needs and (rows is None or is_alone(rows)):
+            alone.append(statement)
+            not_yet.difference_update(statement.results)
+        elif rows is None or not entered(chains, statement, rows, needs):
+            waiting.append(statement)
+    return chains, alone, waiting
 
 
 def is_alone(rows: Rows) -> bool:

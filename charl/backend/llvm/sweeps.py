@@ -60,7 +60,8 @@ class Part:
 
 @writer("sweep")
 def _sweep(w: FunctionWriter, s: Statement) -> None:
-    dying, w.dying = w.dying, [*only_here(s, w.dying), *passed_on(s)]
+    between = passed_on(s)
+    dying, w.dying = w.dying, [*only_here(s, w.dying), *between]
     calls: list[Call] = []
     made: list[Value] = []
     chains: list[tuple[str, int, list[Part]]] = []
@@ -76,7 +77,7 @@ def _sweep(w: FunctionWriter, s: Statement) -> None:
                 parts.append(product_part(w, inner, rows))
             made += inner.results
         chains.append((rows or "1", max(least, 1), parts))
-    w.dying = [*dying, *passed_on(s)]
+    w.dying = [*dying, *between]
     run = w.declare("charl_sweep", "i32", ["ptr"])
     status = w.text.let(f"call i32 {run}(ptr {described(w, chains)})")
     if any(call.may_fail for call in calls):
