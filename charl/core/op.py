@@ -86,8 +86,9 @@ class Elements(Protocol):
 
     def constant(self, number: float, dtype: DType) -> Value: ...
 
-    def check(self, condition: Value) -> None:
-        """Stops the program where this is false: the op's evaluation says what is wrong."""
+    def check(self, condition: Value, places: Sequence[Value] = ()) -> None:
+        """Stops the program where this is false: the op's evaluation says what is wrong. `places`
+        is the part of the index that the condition is asked for: not where its axes are empty."""
         ...
 
 

@@ -81,7 +81,9 @@ def construct(
         made[root.results[0]] = Value(join.inputs[0].type, name="parts")
     parameters = (low, high, *given.values(), *made.values())
     body = Block(parameters if join is None else (*parameters, part))
-    nest = Nest(body, given, definitions, tuple(made.values()), kept)
+    has_turns = isinstance(outermost, int) and outermost > 0
+    beyond = (high,) if has_turns else ()
+    nest = Nest(body, given, definitions, tuple(made.values()), kept, beyond)
     if join is not None:
         reduce_part(nest, root, made[root.results[0]], (low, high), part)
     elif is_column_fold(root):

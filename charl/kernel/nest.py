@@ -4,7 +4,8 @@ A kernel computes elements of its results on demand: to store `y[i, j]` it asks 
 the op of `y` asks for elements of its operands, and so on down to the tensors in memory, which are
 loaded. What is asked for twice is computed once. Every value is computed in the outermost of the
 open loops that knows its operands, so the maximum of a row, asked for by every element of the row,
-is found once before the row's loop begins.
+is found once before the row's loop begins. What may stop the program, though, is not taken out of a
+loop that may have no turns (`reached`): where there are no elements, nothing is wrong with them.
 
 `Level` is the body of an open loop; a reduction opens loops of its own inside the level of its
 result, and closes them before it answers.
@@ -34,6 +35,9 @@ from charl.types.types import INT, Tensor
 
 Key = tuple[Any, ...]
 
+# What stops for some integers, also where integers wrap.
+STOPPING = frozenset({"floor_div", "mod", "pow", "shift_left", "shift_right"})
+
 MOST_ROWS = 1 << 17  # bytes of the rows that are kept: they lie on the stack
 
 
@@ -49,9 +53,11 @@ class Row:
 
 @record(frozen=False, eq=False)
 class Level:
-    """An open loop's body; `made` are the values computed there, by what they are."""
+    """An open loop's body; `made` are the values computed there, by what they are. `turns`: the
+    loop has at least one turn."""
 
     builder: Builder
+    turns: bool = True
     made: dict[Key, Value] = field(default_factory=dict)
     is_open: bool = True
 
@@ -59,8 +65,9 @@ class Level:
 class Nest:
     """The kernel under construction. `tensors` are its parameters by the program's values,
     `definitions` the statements that it computes by their result, `results` its parameters for
-    what it stores, `kept` the values whose rows are kept. At the end `again` are those that were
-    computed again for want of it, and `loaded` those that were worth keeping."""
+    what it stores, `kept` the values whose rows are kept, `beyond` ends of loops that have turns
+    for certain. At the end `again` are those that were computed again for want of it, and `loaded`
+    those that were worth keeping."""
 
     def __init__(
         self,
@@ -69,10 +76,13 @@ class Nest:
         definitions: Mapping[Value, Statement],
         results: Sequence[Value],
         kept: Collection[Value] = (),
+        beyond: Collection[Value] = (),
     ) -> None:
         self.levels = [Level(Builder(body))]
+        self.beyond = beyond
         self.depths: dict[Value, int] = {}
         self.ends: dict[Value, Value] = {}
+        self.place: Sequence[Value] = ()  # the element that is being computed
         self.kept = kept
         self.rows: dict[Key, Row] = {}
         self.row_bytes = 0
@@ -130,8 +140,12 @@ class Nest:
             return self.size_in(self.tensors[tensor], axis)
         return self.size_of(tensor, axis)
 
-    def check(self, condition: Value) -> None:
-        self.put(CHECK, [condition])
+    def check(self, condition: Value, places: Sequence[Value] = ()) -> None:
+        depth = max(self.depth([condition]), self.reached(places))
+        key = (CHECK.name, condition)
+        if self.known(key) is None:
+            self.levels[depth].builder.emit(CHECK, [condition])
+            self.levels[depth].made[key] = condition
 
     # --- Computing ------------------------------------------------------------------------------
 
@@ -148,7 +162,10 @@ class Nest:
         assert statement.op.element is not None, statement.op
         if statement.op.elementwise:
             self.ask_for_folds(statement, index)
-        return statement.op.element(self, statement, index)
+        before, self.place = self.place, index
+        found = statement.op.element(self, statement, index)
+        self.place = before
+        return found
 
     def ask_for_folds(self, statement: Statement, index: Sequence[Value]) -> None:
         """Asks for operands that are made from reductions, those from the latest first: the loops
@@ -245,18 +262,12 @@ class Nest:
         found = self.known(key)
         if found is None:
             depth = self.depth(operands)
+            if may_stop(op, operands):
+                depth = max(depth, self.reached(self.place))
             level = self.levels[depth]
             found = level.made[key] = level.builder(op, *operands, **attributes)
             self.depths[found] = depth
         return found
-
-    def put(self, op: Any, operands: Sequence[Value]) -> None:
-        """A statement without results, once."""
-        depth = self.depth(operands)
-        key = (op.name, *operands)
-        if self.known(key) is None:
-            self.levels[depth].builder.emit(op, operands)
-            self.levels[depth].made[key] = operands[0]
 
     def store(self, tensor: Value, element: Value, index: Sequence[Value]) -> None:
         """Writes in the innermost level."""
@@ -278,6 +289,12 @@ class Nest:
     def depth(self, values: Sequence[Value]) -> int:
         return max((self.depths.get(v, 0) for v in values), default=0)
 
+    def reached(self, places: Sequence[Value]) -> int:
+        """How far in that stands which is done for these places alone: inside the last loop around
+        them that may have no turns."""
+        depth = self.depth(places)
+        return max((d for d in range(depth + 1) if not self.levels[d].turns), default=0)
+
     # --- Loops ----------------------------------------------------------------------------------
 
     def loop(
@@ -294,7 +311,8 @@ class Nest:
         index, carried = Value(INT), [Value(v.type) for v in initial]
         block = Block((index, *carried))
         outer = self.levels[-1].builder
-        self.levels.append(Level(Builder(block)))
+        turns = high in self.beyond or (low.dim == 0 and isinstance(high.dim, int) and high.dim > 0)
+        self.levels.append(Level(Builder(block), turns=turns))
         for value in block.parameters:
             self.depths[value] = depth
         if low.dim == 0:
@@ -365,6 +383,14 @@ class Nest:
 
         low, high = bounds or (self.constant(0, INT64), self.size(x, axis))
         return self.loop(low, high, initial, turn)
+
+
+def may_stop(op: str, operands: Sequence[Value]) -> bool:
+    """Whether a scalar op stops the program for some operands."""
+    if op not in STOPPING or not operands[0].dtype.is_int:
+        return False
+    second = operands[1].dim
+    return not (isinstance(second, int) and second > 0)
 
 
 def row_bytes(tensor: Value) -> int:

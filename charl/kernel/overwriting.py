@@ -18,10 +18,8 @@ from collections.abc import Iterator, Sequence
 
 from charl.core.ir import Block, Statement, Value
 from charl.kernel.build import Kernel
+from charl.kernel.nest import may_stop
 from charl.records import record
-
-# What stops for some integers, also where integers wrap.
-STOPPING = frozenset({"floor_div", "mod", "pow", "shift_left", "shift_right"})
 
 
 @record(eq=False)
@@ -103,10 +101,8 @@ def stops_for_elements(body: Block) -> bool:
     for statement in body.walk():
         if statement.op.name == "check" and statement.operands[0] not in plain:
             return True
-        if statement.op.name in STOPPING and statement.results[0].dtype.is_int:
-            second = statement.operands[1]
-            if second not in plain and not (isinstance(second.dim, int) and second.dim > 0):
-                return True
+        if may_stop(statement.op.name, statement.operands) and statement.operands[1] not in plain:
+            return True
         if statement.op.name in ("constant", "dim") or (
             statement.op.elementwise and plain.issuperset(statement.operands)
         ):

@@ -76,12 +76,12 @@ def _gather(x: Array, indices: Any, axis: int = 0) -> Any:
         raise _bad_indices(indices, x.shape[axis], axis, x.ndim) from None
 
 
-def in_bounds(k: Elements, index: Value, size: Value) -> Value:
+def in_bounds(k: Elements, index: Value, size: Value, places: Sequence[Value] = ()) -> Value:
     """An index that may count from the end, counted from the front; the program stops when there
-    is no such element."""
+    is no such element. `places` is where it stands among the indices, if it is one of many."""
     index = k("cast", index, dtype=dtypes.INT64)
     counted = k("select", k("lt", index, 0), k("add", index, size), index)
-    k.check(k("and", k("ge", counted, 0), k("lt", counted, size)))
+    k.check(k("and", k("ge", counted, 0), k("lt", counted, size)), places)
     return counted
 
 
@@ -89,7 +89,8 @@ def _gather_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
     x, indices = s.operands
     axis = s.attributes.get("axis", 0) % rank(x)
     after = axis + rank(indices)
-    found = in_bounds(k, k.element(indices, index[axis:after]), k.size(x, axis))
+    places = index[axis:after]
+    found = in_bounds(k, k.element(indices, places), k.size(x, axis), places)
     return k.element(x, (*index[:axis], found, *index[after:]))
 
 
@@ -289,7 +290,7 @@ def _take_along(x: Array, indices: Array, axis: int = 0) -> Array:
 def _take_along_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
     x, indices = s.operands
     axis = s.attributes.get("axis", 0) % rank(x)
-    found = in_bounds(k, k.element(indices, index), k.size(x, axis))
+    found = in_bounds(k, k.element(indices, index), k.size(x, axis), index)
     return k.element(x, (*index[:axis], found, *index[axis + 1 :]))
 
 
@@ -367,7 +368,7 @@ def _scatter_add_along_element(k: Elements, s: Statement, index: Sequence[Value]
     x, indices, updates = s.operands
     axis = s.attributes.get("axis", 0) % x.rank
     at = (*index[:axis], k.constant(0, dtypes.INT64), *index[axis + 1 :])
-    place = in_bounds(k, k.element(indices, at), k.size(x, axis))
+    place = in_bounds(k, k.element(indices, at), k.size(x, axis), at)
     old, update = k.element(x, index), k.element(updates, at)
     return k("select", k("eq", index[axis], place), k("add", old, update), old)
 

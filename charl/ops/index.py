@@ -358,7 +358,7 @@ def _one_hot(indices: Any, depth: int, dtype: dtypes.DType = dtypes.FLOAT32) -> 
 def _one_hot_element(k: Elements, s: Statement, index: Sequence[Value]) -> Value:
     indices, depth = s.operands
     place = k("cast", k.element(indices, index[:-1]), dtype=dtypes.INT64)
-    k.check(k("and", k("ge", place, 0), k("lt", place, depth)))
+    k.check(k("and", k("ge", place, 0), k("lt", place, depth)), index[:-1])
     return k("cast", k("eq", place, index[-1]), dtype=dtype_of(s.results[0]))
 
 

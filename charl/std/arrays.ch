@@ -82,6 +82,13 @@ fn linspace(low: float32, high: float32, n: int) -> float32[n] {
 /// are converted to the dtype of `x`.
 fn clip(x, low, high) { minimum(maximum(x, low as x.dtype), high as x.dtype) }
 
+/// The elements moved `shift` places on along `axis`; those that leave at one end come in at the
+/// other.
+fn roll(x, shift: int, const axis: int = 0) {
+    let n = shape(x)[axis]
+    gather(x, (arange(n) - shift) % maximum(n, 1), axis: axis)
+}
+
 /// The elements in ascending order along `axis`; not-a-numbers last; equal elements keep their
 /// order.
 fn sort(x, const axis: int = -1, const descending: bool = false) {

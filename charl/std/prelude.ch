@@ -16,7 +16,7 @@ from nn import multi_head_attention
 from nn import BatchNorm, BatchNorm2d, Chain, Conv1d, Conv2d, Dense, Embedding, LayerNorm, Linear
 from nn import MultiHeadAttention
 from arrays import arange, argsort, clip, diagonal, dot, eye, linspace, matrix_transpose, mean, norm
-from arrays import outer, sort, std, trace, tril, triu, unique, variance
+from arrays import outer, roll, sort, std, trace, tril, triu, unique, variance
 
 /// A value that may be missing.
 enum Option[T] {

@@ -38,8 +38,8 @@ from charl.backend.llvm.text import memory_type, scalar_type
 from charl.core.control import SCRATCH, STORE
 from charl.core.ir import Block, Statement, Value
 from charl.kernel.build import Kernel, build
-from charl.kernel.nest import row_bytes
-from charl.kernel.overwriting import STOPPING, overwritable
+from charl.kernel.nest import STOPPING, row_bytes
+from charl.kernel.overwriting import overwritable
 from charl.records import record
 from charl.types.types import Tensor, is_scalar
 
