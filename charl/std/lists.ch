@@ -2,7 +2,7 @@
 /// language itself.
 
 /// The elements for which `keep` is true, in order.
-fn filter(xs, keep) {
+fn filter(xs, keep: fn) {
     let result = []
     for x in xs {
         if keep(x) { result.push(x) }
@@ -11,14 +11,14 @@ fn filter(xs, keep) {
 }
 
 /// `f(...f(f(start, xs[0]), xs[1])..., xs[n - 1])`.
-fn fold(xs, start, f) {
+fn fold(xs, start, f: fn) {
     let state = start
     for x in xs { state = f(state, x) }
     state
 }
 
 /// The lists `f(x)` for every element, one after the other in one list.
-fn flat_map(xs, f) {
+fn flat_map(xs, f: fn) {
     let result = []
     for x in xs {
         for y in f(x) { result.push(y) }
@@ -27,7 +27,7 @@ fn flat_map(xs, f) {
 }
 
 /// Whether `holds` is true for every element.
-fn all_of(xs, holds) -> bool {
+fn all_of(xs, holds: fn) -> bool {
     for x in xs {
         if not holds(x) { return false }
     }
@@ -35,7 +35,7 @@ fn all_of(xs, holds) -> bool {
 }
 
 /// Whether `holds` is true for at least one element.
-fn any_of(xs, holds) -> bool {
+fn any_of(xs, holds: fn) -> bool {
     for x in xs {
         if holds(x) { return true }
     }
@@ -43,7 +43,7 @@ fn any_of(xs, holds) -> bool {
 }
 
 /// How many elements `holds` is true for.
-fn count_where(xs, holds) -> int {
+fn count_where(xs, holds: fn) -> int {
     let count = 0
     for x in xs {
         if holds(x) { count += 1 }
@@ -52,7 +52,7 @@ fn count_where(xs, holds) -> int {
 }
 
 /// The index of the first element for which `holds` is true, if there is one.
-fn find_index(xs, holds) -> Option[int] {
+fn find_index(xs, holds: fn) -> Option[int] {
     for (i, x) in enumerate(xs) {
         if holds(x) { return Some(i) }
     }
@@ -84,11 +84,11 @@ fn to_list_of(xs) {
 }
 
 /// The elements in ascending order of `key(x)`, a number or a string; equal keys keep their order.
-fn sort_by(xs, key) { sort_with(xs, |a, b| key(a) < key(b)) }
+fn sort_by(xs, key: fn) { sort_with(xs, |a, b| key(a) < key(b)) }
 
 /// The elements in the order that `before(a, b)` ("a stands before b") describes; elements of which
 /// neither stands before the other keep their order. Merge sort, bottom up.
-fn sort_with(xs, before) {
+fn sort_with(xs, before: fn) {
     let result = to_list_of(xs)
     let width = 1
     while width < len(xs) {

@@ -16,7 +16,7 @@ from charl.syntax.cursor import CONTINUATIONS, Failure
 from charl.syntax.nesting import MAX_HEIGHT, MAX_NESTING
 from charl.syntax.operand_grammar import OperandGrammar
 from charl.syntax.precedence import COMPARISONS, INFIX, SPELLED
-from charl.syntax.slips import OPERATORS
+from charl.syntax.slips import BITS, OPERATORS, SHIFTS
 from charl.syntax.tokens import Token
 
 # After `..`, what shows that the range has no end.
@@ -99,7 +99,7 @@ class ExpressionGrammar(OperandGrammar):
                 f"`{token.kind}` is not an operator",
                 self.token_span(token),
                 "not an operator",
-                helps=(f"write `{meant}`",),
+                helps=(written_for(token.kind),),
             )
         )
         self.token = token._replace(kind=meant)
@@ -275,3 +275,13 @@ class ExpressionGrammar(OperandGrammar):
             base = ast.Field(Span(self.source, start, span.stop), base, ast.Identifier(span, piece))
             position = span.stop + 1
         return base
+
+
+def written_for(mark: str) -> str:
+    """What Charl writes for an operator of another language."""
+    if mark in BITS:
+        bits = f"`{BITS[mark]}(a, b)`"
+        return (
+            f"write {bits}" if mark in SHIFTS else f"write `{OPERATORS[mark]}`, or {bits} for bits"
+        )
+    return f"write `{OPERATORS[mark]}`"

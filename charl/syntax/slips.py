@@ -14,7 +14,19 @@ OPERATORS = {
     "!==": "!=",
     "<>": "!=",
     "...": "..",
+    "<<": "*",
+    ">>": "//",
 }
+
+# An operator on bits -> the function that does it.
+BITS = {
+    "&": "bit_and",
+    "|": "bit_or",
+    "^": "bit_xor",
+    "<<": "shift_left",
+    ">>": "shift_right",
+}
+SHIFTS = ("<<", ">>")  # they have no other meaning
 
 # A word that cannot be used as an expression in Charl -> what to write.
 NULLS = frozenset(("null", "nil", "nullptr", "undefined"))
