@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from charl.backend.llvm.server import shared
+from charl.backend.llvm.server import NUMBER, queue
 from charl.runtime import compiler
 from charl.runtime.compiler import CompilerError, object_codes
 
@@ -47,10 +47,12 @@ def test_it_finds_a_package_that_is_not_on_the_path(monkeypatch: pytest.MonkeyPa
     assert compiler.RUNNING  # else it was compiled in this process
 
 
-def test_texts_are_shared_by_their_length() -> None:
-    texts = ["x" * n for n in (1, 5, 3, 4)]
-    assert shared(texts, 2) == [[1, 0], [3, 2]]
-    assert shared(texts[:1], 8) == [[0]]
+def test_the_longest_text_is_taken_first() -> None:
+    waiting = queue(["x" * n for n in (1, 5, 3, 4)])
+    taken = [int.from_bytes(os.read(waiting, NUMBER), "little") for _ in range(4)]
+    assert taken == [1, 3, 2, 0]
+    assert os.read(waiting, NUMBER) == b""  # and then there are none
+    os.close(waiting)
 
 
 @pytest.mark.parametrize("place", [0, 1])

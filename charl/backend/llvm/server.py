@@ -1,8 +1,8 @@
 """LLVM in a process of its own, which compiles the parts of a program side by side.
 
 The host starts it as soon as it sees that a program must be compiled: LLVM, a library of 170 MB
-that takes a tenth of a second to load, is then ready when the text is. Parts are shared among as
-many processes as there are CPUs, forked from this one, which has one thread and LLVM loaded. What
+that takes a tenth of a second to load, is then ready when the text is. As many processes as there
+are CPUs, forked from this one, which has one thread and LLVM loaded, take part after part. What
 LLVM takes of memory is gone when it is done, and is never the program's.
 
 Asked is, on the standard input, with (level, texts), answered with what became of each text: an
@@ -17,11 +17,13 @@ import marshal
 import os
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from select import select
 
 IDLE = 20.0  # seconds
 MOST = 500  # answers; LLVM keeps some 100 KB of every module, whatever becomes of it
+NUMBER = 4  # bytes of a text's number in a queue; a pipe holds 16,384 of them, millions of lines
 
 
 def receive(stream: int) -> object:
@@ -58,14 +60,13 @@ def send(stream: int, value: object) -> None:
 
 def compiled(level: int, texts: Sequence[str]) -> list[bytes | str]:
     """What becomes of each text; of the processes the first is this one."""
-    own, *others = shared(texts, len(os.sched_getaffinity(0)))
+    waiting = queue(texts)
     children = []
-    for share in others:
-        try:
-            children.append(forked(level, texts, share))
-        except OSError:  # no more processes
-            own += share
-    found = dict(in_turn(level, texts, own))
+    for _ in range(min(len(os.sched_getaffinity(0)), len(texts)) - 1):
+        with suppress(OSError):  # no more processes
+            children.append(forked(level, texts, waiting))
+    found = dict(in_turn(level, texts, waiting))
+    os.close(waiting)
     for pipe, child in children:
         told = receive(pipe)
         os.close(pipe)
@@ -75,37 +76,35 @@ def compiled(level: int, texts: Sequence[str]) -> list[bytes | str]:
     return [found.get(n, "a process ended before its time") for n in range(len(texts))]
 
 
-def shared(texts: Sequence[str], count: int) -> list[list[int]]:
-    """The numbers of the texts for each of at most so many processes: the longest first, each to
-    whoever has least."""
-    shares: list[list[int]] = [[] for _ in range(min(count, len(texts)))]
-    sizes = [0] * len(shares)
+def queue(texts: Sequence[str]) -> int:
+    """A pipe that holds the numbers of the texts, the longest first: who has time takes the next.
+    How long LLVM takes shows in no text, so that nothing could be shared out before."""
+    outlet, inlet = os.pipe()
     for n in sorted(range(len(texts)), key=lambda n: -len(texts[n])):
-        least = sizes.index(min(sizes))
-        shares[least].append(n)
-        sizes[least] += len(texts[n])
-    return shares
+        os.write(inlet, n.to_bytes(NUMBER, "little"))
+    os.close(inlet)
+    return outlet
 
 
-def forked(level: int, texts: Sequence[str], share: Iterable[int]) -> tuple[int, int]:
-    """A process that compiles a share: the pipe that tells, and its number."""
+def forked(level: int, texts: Sequence[str], waiting: int) -> tuple[int, int]:
+    """A process that helps: the pipe that tells what it has compiled, and its number."""
     outlet, inlet = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            send(inlet, dict(in_turn(level, texts, share)))
+            send(inlet, dict(in_turn(level, texts, waiting)))
         finally:
             os._exit(0)
     os.close(inlet)
     return outlet, child
 
 
-def in_turn(
-    level: int, texts: Sequence[str], share: Iterable[int]
-) -> Iterable[tuple[int, bytes | str]]:
+def in_turn(level: int, texts: Sequence[str], waiting: int) -> Iterator[tuple[int, bytes | str]]:
+    """Compiles what waits until nothing does."""
     from charl.backend.llvm.machine_code import object_code
 
-    for n in share:
+    while number := os.read(waiting, NUMBER):
+        n = int.from_bytes(number, "little")
         try:
             yield n, object_code(texts[n], level)
         except RuntimeError as problem:
