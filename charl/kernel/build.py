@@ -7,6 +7,8 @@ The loops are those of the domain, the largest result's shape; other results hav
 leading axes and are stored further out. Where all is elementwise, the domain is taken for one long
 axis. The second form is that of a long reduction over the first axis (`reductions.py`): the stretch
 leaves part number `part`, and the kernel `join` makes the result of all parts.
+
+The pass that finds sweeps asks for a kernel, and so does who writes it: `Kernels` builds it once.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from charl.kernel.reductions import (
 )
 from charl.kernel.schedule import has_parts
 from charl.ops.reduce import reduced_axes
-from charl.records import record
+from charl.records import field, record, replace
 from charl.types.dims import Dim, Polynomial
 from charl.types.dtypes import INT64
 from charl.types.types import INT, Tensor
@@ -59,6 +61,30 @@ def build(name: str, fused: Statement) -> Kernel:
         _, nest = construct(name, fused, nest.again)
         kernel, _ = construct(name, fused, nest.loaded)
     return kernel
+
+
+def named(kernel: Kernel, name: str) -> Kernel:
+    """The same kernel under another name."""
+    join = None if kernel.join is None else named(kernel.join, f"{name}.join")
+    return replace(kernel, function=Function(name, kernel.function.body), join=join)
+
+
+@record(eq=False)
+class Kernels:
+    """The kernels of fused statements, each built when it is first asked for."""
+
+    built: dict[Statement, Kernel] = field(default_factory=dict)
+
+    def of(self, fused: Statement) -> Kernel:
+        if fused not in self.built:
+            self.built[fused] = build("kernel", fused)
+        return self.built[fused]
+
+    def copied(self, old: Statement, new: Statement) -> None:
+        """`new` is `old` with other values from outside: so is its kernel, if there is one."""
+        if old in self.built:
+            inputs = tuple(inputs_of(new.blocks[0]))
+            self.built[new] = replace(self.built[old], inputs=inputs)
 
 
 def construct(

@@ -53,11 +53,16 @@ class Rows:
 RowsOf = Callable[[Statement], Rows | None]
 
 
-def sweep(program: Program, rows_of: RowsOf) -> Program:
-    """The program with its sweeps."""
+def sweep(
+    program: Program,
+    rows_of: RowsOf,
+    copied: Callable[[Statement, Statement], None] = lambda old, new: None,
+) -> Program:
+    """The program with its sweeps; `copied` is told of each statement that goes into one, and of
+    the copy that stands there."""
     functions = {}
     for name, function in program.functions.items():
-        body = _Sweeper(function, rows_of).block(function.body)
+        body = _Sweeper(function, rows_of, copied).block(function.body)
         functions[name] = Function(name, body, function.shown, function.span)
     return Program(functions, program.entry)
 
@@ -112,8 +117,14 @@ def size_known(size: Dim) -> int:
 
 
 class _Sweeper:
-    def __init__(self, function: Function, rows_of: RowsOf) -> None:
+    def __init__(
+        self,
+        function: Function,
+        rows_of: RowsOf,
+        copied: Callable[[Statement, Statement], None],
+    ) -> None:
         self.rows_of = rows_of
+        self.copied = copied
         self.users: dict[Value, set[Statement | Block]] = {}
         self.enter_users(function.body)
 
@@ -177,6 +188,8 @@ class _Sweeper:
             made = [v for s in chain.parts for v in s.results]
             needed = [v for v in made if not inside.issuperset(self.users.get(v, ()))]
             blocks.append(Renaming().block(Block((), list(chain.parts), tuple(needed))))
+            for old, new in zip(chain.parts, blocks[-1].statements):
+                self.copied(old, new)
             results += needed
         least = tuple(chain.least if chain.is_divided else 0 for chain in chains)
         span = next(iter(chains[0].parts)).span

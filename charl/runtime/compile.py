@@ -54,7 +54,7 @@ def module_parts(
 ) -> tuple[Module, list[Part]]:
     """The module of a program, and its text before LLVM has worked on it, in parts."""
     # A profile tells the time of each statement, so that it has no sweeps.
-    module = Module(prepared(program, sweeps=not measures), measures=measures)
+    module = Module(*prepared(program, sweeps=not measures), measures=measures)
     return module, program_parts(module, exported)
 
 

@@ -14,6 +14,7 @@ from charl.backend.llvm.sweeps import with_sweeps
 from charl.core.ir import Statement
 from charl.diagnostics.diagnostic import CharlError
 from charl.diagnostics.render import render
+from charl.kernel.build import Kernels
 from charl.source import Source
 from charl.transform.fuse import fuse
 
@@ -40,7 +41,7 @@ print(train(x, y, 3))
 
 def swept(text: str) -> list[Statement]:
     program = driver.compile_checked(driver.check(Source("case.ch", text)))
-    program = with_sweeps(fuse(program, can_write))
+    program = with_sweeps(fuse(program, can_write), Kernels())
     return [s for f in program.functions.values() for s in f.body.walk() if s.op.name == "sweep"]
 
 

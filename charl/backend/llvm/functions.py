@@ -27,7 +27,7 @@ from charl.backend.llvm.layout import (
 )
 from charl.backend.llvm.module import Module, is_constant
 from charl.backend.llvm.scalars import has_form, scalar
-from charl.backend.llvm.taken_out import items_taken_out
+from charl.backend.llvm.taken_out import Left, items_taken_out
 from charl.backend.llvm.text import Text, literal, scalar_type
 from charl.backend.llvm.views import transposed_views
 from charl.core.ir import Block, Function, Statement, Value
@@ -87,17 +87,28 @@ class FunctionWriter:
         self.symbols: dict[Symbol, str] = {}
         self.lists: dict[Value, tuple[str, str]] = {}
         self.inside: dict[tuple[str, str], str] = {}
-        self.plan: Ownership = plan_ownership(function, counted)
         self.spared: frozenset[Check] = frozenset()
         self.statement: Statement | None = None
         self.dying: list[Value] = []
-        self.views = transposed_views(function)
-        self.taken_out = items_taken_out(function, self.plan)
         self.late: list[Text] = []
         self.failures: dict[Statement, str] = {}
         self.leave = ""
         self.slots = ""
         self.slot_words = 0
+
+    # What is known of the whole function; a kernel asks for none of it.
+
+    @cached_property
+    def plan(self) -> Ownership:
+        return plan_ownership(self.function, counted)
+
+    @cached_property
+    def views(self) -> Mapping[Value, tuple[int, ...]]:
+        return transposed_views(self.function)
+
+    @cached_property
+    def taken_out(self) -> dict[Statement, Left]:
+        return items_taken_out(self.function, self.plan)
 
     @cached_property
     def in_place(self) -> InPlace:

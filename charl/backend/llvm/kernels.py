@@ -37,7 +37,7 @@ from charl.backend.llvm.tensors import (
 from charl.backend.llvm.text import memory_type, scalar_type
 from charl.core.control import SCRATCH, STORE
 from charl.core.ir import Block, Statement, Value
-from charl.kernel.build import Kernel, build
+from charl.kernel.build import Kernel, named
 from charl.kernel.nest import STOPPING, row_bytes
 from charl.kernel.overwriting import overwritable
 from charl.records import record
@@ -89,7 +89,7 @@ def _fused(w: FunctionWriter, s: Statement) -> None:
 
 def prepare(w: FunctionWriter, s: Statement) -> Call:
     """Writes the kernel, and finds places for its results."""
-    kernel = build(f"kernel{len(w.module.kernels)}", s)
+    kernel = named(w.module.built.of(s), f"kernel{len(w.module.kernels)}")
     over = taken_over(s, overwritable(kernel), w.dying) if w.dying else {}
     own = dict(zip((*kernel.inputs, *s.results), kernel.function.body.parameters[2:]))
     shared = {own[v] for pair in over.items() for v in pair}

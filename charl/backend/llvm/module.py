@@ -20,7 +20,7 @@ from charl.backend.llvm.parts import Part, parts
 from charl.backend.llvm.text import memory_type
 from charl.core.effects import recursive_functions
 from charl.core.ir import Function, Program, Statement
-from charl.kernel.build import Kernel
+from charl.kernel.build import Kernel, Kernels
 from charl.records import record
 from charl.types import dtypes
 from charl.types.dtypes import DType
@@ -99,11 +99,12 @@ INDEPENDENT_TURNS = ", !llvm.loop !2"
 
 
 class Module:
-    """Collects the parts of the text; `program` is what is compiled. With `measures` the code
-    counts where its time goes."""
+    """Collects the parts of the text; `program` is what is compiled, `built` its kernels and
+    `kernels` those that are written. With `measures` the code counts where its time goes."""
 
-    def __init__(self, program: Program, *, measures: bool = False) -> None:
+    def __init__(self, program: Program, built: Kernels, *, measures: bool = False) -> None:
         self.program = program
+        self.built = built
         self.measures = measures
         self.sites: list[Site] = []
         self.kernels: list[Kernel] = []

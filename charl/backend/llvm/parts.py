@@ -20,6 +20,7 @@ SMALL = 1_500
 PART = 800
 
 DEFINED = re.compile(r"^define internal (.*?) (@[\w.]+)\((.*)\)(?: \w+)* \{$", re.MULTILINE)
+SYMBOL = re.compile(r"@[\w.]+")
 OWN_GLOBAL = re.compile(r"@[dkse]\d+\b|@charl_counters\b")
 
 
@@ -45,8 +46,9 @@ def parts(
     if lines(rest) + sum(map(lines, kernels)) <= SMALL:
         stays, goes = list(kernels), []
     found, declared = [], []
+    needed = set(SYMBOL.findall(rest))
     for group in groups(goes):
-        used = [m for m in DEFINED.finditer(group) if f"{m[2]}(" in rest or f"{m[2]}," in rest]
+        used = [m for m in DEFINED.finditer(group) if m[2] in needed]
         names = tuple(m[2][1:] for m in used)
         declared += [f"declare {m[1]} {m[2]}({types(m[3])})" for m in used]
         for m in used:

@@ -7,6 +7,7 @@ what a run allocates.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from charl.backend.llvm import linear_algebra
 from charl.backend.llvm.conversions import narrow
@@ -18,7 +19,7 @@ from charl.backend.llvm.views import transposed_views
 from charl.core.control import FUSED, SWEEP
 from charl.core.ir import Function, Program, Statement, Value
 from charl.kernel import schedule
-from charl.kernel.build import Kernel, build
+from charl.kernel.build import Kernel, Kernels
 from charl.kernel.overwriting import overwritable
 from charl.transform.memory import Elsewhere, Footprint, Placed, Storage, Stores, footprint
 from charl.types.types import is_scalar
@@ -44,12 +45,12 @@ MOST_CHUNKS = 8
 
 def native_footprint(program: Program) -> Footprint:
     """What the tensors of a program take when it runs natively."""
-    return footprint(prepared(program), stores)
+    program, kernels = prepared(program)
+    return footprint(program, partial(stores, kernels))
 
 
-def stores(function: Function) -> Stores:
+def stores(kernels: Kernels, function: Function) -> Stores:
     views = transposed_views(function)
-    kernels: dict[Statement, Kernel] = {}
 
     def storage(statement: Statement, dying: Sequence[Value]) -> Storage:
         name, results = statement.op.name, statement.results
@@ -57,9 +58,7 @@ def stores(function: Function) -> Stores:
         if statement.op is SWEEP:
             return Storage((), ending=[*only_here(statement, dying), *passed_on(statement)])
         if statement.op is FUSED:
-            if statement not in kernels:
-                kernels[statement] = build("kernel", statement)
-            kernel = kernels[statement]
+            kernel = kernels.of(statement)
             over = taken_over(statement, overwritable(kernel), dying)
             places = [Placed(over[v], over=True) if v in over else None for v in results]
             return Storage(places, parts_of(kernel, results[0]))

@@ -28,7 +28,7 @@ from charl.backend.llvm.tensors import allocate
 from charl.backend.llvm.views import transposed_views
 from charl.core.control import FUSED
 from charl.core.ir import Program, Statement, Value
-from charl.kernel.build import build
+from charl.kernel.build import Kernels
 from charl.kernel.sweep import Rows, rows_of_kernel, sweep
 from charl.records import record
 
@@ -36,17 +36,17 @@ HEAD_WORDS = 5  # of a chain, as in `native/sweep.c`
 PART_WORDS = 3
 
 
-def with_sweeps(program: Program) -> Program:
+def with_sweeps(program: Program, kernels: Kernels) -> Program:
     views: dict[Value, tuple[int, ...]] = {}
     for function in program.functions.values():
         views |= transposed_views(function)
 
     def rows_of(statement: Statement) -> Rows | None:
         if statement.op is FUSED:
-            return rows_of_kernel(build("", statement))
+            return rows_of_kernel(kernels.of(statement))
         return rows_of_product(statement, views)
 
-    return sweep(program, rows_of)
+    return sweep(program, rows_of, kernels.copied)
 
 
 @record
