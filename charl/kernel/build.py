@@ -18,16 +18,12 @@ from collections.abc import Collection, Sequence
 from charl.core.builder import Builder
 from charl.core.control import FUSED
 from charl.core.ir import Block, Function, Statement, Value
+from charl.kernel.blocks import PARTS
+from charl.kernel.columns import Rows
 from charl.kernel.folds import FOLDS
 from charl.kernel.nest import Nest
-from charl.kernel.reductions import (
-    PARTS,
-    column_fold,
-    is_column_fold,
-    leaves_parts,
-    reduce_part,
-)
-from charl.kernel.schedule import has_parts
+from charl.kernel.reductions import is_column_fold, leaves_parts, reduce_part
+from charl.kernel.schedule import has_parts, part_turns
 from charl.ops.reduce import reduced_axes
 from charl.records import field, record, replace
 from charl.types.dims import Dim, Polynomial
@@ -111,9 +107,10 @@ def construct(
     beyond = (high,) if has_turns else ()
     nest = Nest(body, given, definitions, tuple(made.values()), kept, beyond)
     if join is not None:
-        reduce_part(nest, root, made[root.results[0]], (low, high), part)
+        turns = part_turns(outermost, inner, cost) if isinstance(outermost, int) else None
+        reduce_part(nest, root, made[root.results[0]], (low, high), part, turns)
     elif is_column_fold(root):
-        column_fold(nest, root, made[root.results[0]], (low, high))
+        Rows(nest, root, made[root.results[0]], (low, high)).write()
     else:
         shape = (product(domain(block)),) if flat else domain(block)
         store_all(nest, shape, [(v, made[v]) for v in block.results], low, high)
@@ -121,8 +118,8 @@ def construct(
         outermost = None
     function = Function(name, body)
     rows, *others = domain(block) or (1,)
-    turns = product(others) if flat else 1
-    kernel = Kernel(function, tuple(inputs), outermost, inner, cost, flat, rows, turns, join)
+    each = product(others) if flat else 1
+    kernel = Kernel(function, tuple(inputs), outermost, inner, cost, flat, rows, each, join)
     return kernel, nest
 
 

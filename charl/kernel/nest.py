@@ -18,20 +18,22 @@ built once more (`Nest.again`, `kept`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from charl.core.builder import Builder
 from charl.core.control import CHECK, FOR, LOAD, SCRATCH, STORE
 from charl.core.ir import Block, Statement, Value
 from charl.core.op import EXPENSIVE
+from charl.kernel.blocks import LONGEST, cut, sum_in_blocks
 from charl.kernel.folds import FOLDS, Fold
 from charl.ops.reduce import reduced_axes
 from charl.records import field, record
 from charl.types import dims
 from charl.types.dims import Dim, Polynomial
 from charl.types.dtypes import INT64, DType
-from charl.types.types import INT, Tensor
+from charl.types.types import INT, Tensor, Type
 
 Key = tuple[Any, ...]
 
@@ -79,7 +81,7 @@ class Nest:
         beyond: Collection[Value] = (),
     ) -> None:
         self.levels = [Level(Builder(body))]
-        self.beyond = beyond
+        self.beyond = set(beyond)
         self.depths: dict[Value, int] = {}
         self.ends: dict[Value, Value] = {}
         self.place: Sequence[Value] = ()  # the element that is being computed
@@ -303,32 +305,44 @@ class Nest:
         high: Value,
         initial: Sequence[Value],
         turn: Callable[[Value, Sequence[Value]], Sequence[Value]],
-        **attributes: Any,
+        *,
+        step: int = 1,
     ) -> tuple[Value, ...]:
         """A loop in the innermost level: `turn(index, carried)` writes its body and gives what it
         carries on. The loop's results."""
-        depth = len(self.levels)
-        index, carried = Value(INT), [Value(v.type) for v in initial]
-        block = Block((index, *carried))
-        outer = self.levels[-1].builder
-        turns = high in self.beyond or (low.dim == 0 and isinstance(high.dim, int) and high.dim > 0)
-        self.levels.append(Level(Builder(block), turns=turns))
-        for value in block.parameters:
-            self.depths[value] = depth
-        if low.dim == 0:
-            self.ends[index] = high
+        block = self.open_loop(low, high, [v.type for v in initial], step)
+        index, *carried = block.parameters
         block.results = tuple(turn(index, carried))
+        return self.close_loop(low, high, initial, step, block)
+
+    @contextmanager
+    def each(self, low: Value, high: Value, *, step: int = 1) -> Iterator[Value]:
+        """A loop in the innermost level that carries nothing, written by what the `with` holds; its
+        index."""
+        block = self.open_loop(low, high, (), step)
+        yield block.parameters[0]
+        self.close_loop(low, high, (), step, block)
+
+    def open_loop(self, low: Value, high: Value, carried: Sequence[Type], step: int) -> Block:
+        index = Value(INT)
+        block = Block((index, *map(Value, carried)))
+        turns = high in self.beyond or (low.dim == 0 and isinstance(high.dim, int) and high.dim > 0)
+        for value in block.parameters:
+            self.depths[value] = len(self.levels)
+        self.levels.append(Level(Builder(block), turns=turns))
+        if low.dim == 0 and step == 1:
+            self.ends[index] = high
+        return block
+
+    def close_loop(
+        self, low: Value, high: Value, initial: Sequence[Value], step: int, block: Block
+    ) -> tuple[Value, ...]:
         self.levels.pop().is_open = False
-        step = self.constant(1, INT64)
-        results = outer.emit(
-            FOR,
-            [low, high, step, *initial],
-            attributes,
-            (block,),
-            [v.type for v in carried],
-        )
+        operands = [low, high, self.constant(step, INT64), *initial]
+        types = [v.type for v in initial]
+        results = self.levels[-1].builder.emit(FOR, operands, {}, (block,), types)
         for value in results:
-            self.depths[value] = depth - 1
+            self.depths[value] = len(self.levels) - 1
         return results
 
     def fold(
@@ -357,7 +371,12 @@ class Nest:
         self.levels = before[: self.depth([i for i in place if i is not None]) + 1]
         if fold.needs_elements:
             self.require_elements(x, axes)
-        found = self.fold_over(fold, x, place, sorted(axes), fold.initial(self, x.dtype), bounds)
+        order = sorted(axes)
+        where = cut(fold, x.dtype, [x.shape[a] for a in order], LONGEST)
+        if where is None:
+            found = self.fold_over(fold, x, place, order, fold.initial(self, x.dtype), bounds)
+        else:
+            found = sum_in_blocks(self, fold, x, place, order, bounds, where)
         result = fold.result(self, found, x.dtype)
         self.levels = before
         return result

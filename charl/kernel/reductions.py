@@ -1,8 +1,7 @@
 """Reductions that a kernel is there for: by rows, and in parts.
 
-A reduction over leading axes is not computed element by element, which would walk down columns. It
-goes by rows: the result is filled with the neutral element, then every row of the operand is added
-to it, so that memory is read in order.
+A reduction over leading axes is not computed element by element, which would walk down columns, but
+by rows (`columns.py`).
 
 Where the first axis is reduced, the loop that the threads share is one that the reduction folds.
 Each stretch of it leaves a part, in a row of its own; another kernel then joins the parts in order.
@@ -11,19 +10,12 @@ Where a stretch ends depends on sizes alone, and so does every rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from charl.core.control import LOAD
 from charl.core.ir import Statement, Value
+from charl.kernel.columns import Rows
 from charl.kernel.folds import FOLDS, wide
 from charl.kernel.nest import Nest
 from charl.ops.reduce import reduced_axes
-from charl.types import dims
-from charl.types.dims import Symbol
 from charl.types.dtypes import INT64
-
-# How many parts there are: only the run knows.
-PARTS = dims.of(Symbol("parts"))
 
 
 def joins(statement: Statement) -> bool:
@@ -49,80 +41,17 @@ def leaves_parts(statement: Statement) -> bool:
 
 
 def reduce_part(
-    nest: Nest, statement: Statement, parts: Value, bounds: tuple[Value, Value], part: Value
+    nest: Nest,
+    statement: Statement,
+    parts: Value,
+    bounds: tuple[Value, Value],
+    part: Value,
+    turns: int | None,
 ) -> None:
-    """The part that a stretch of the first axis leaves."""
+    """The part that a stretch of the first axis leaves, of so many turns where that is known."""
     if is_column_fold(statement):
-        column_fold(nest, statement, parts, bounds, [part])
+        Rows(nest, statement, parts, bounds, [part], turns).write()
         return
     zeros = [nest.constant(0, INT64)] * statement.results[0].rank
     total = nest.fold(statement, zeros, bounds)
     nest.store(parts, total, [part, *zeros])
-
-
-Body = Callable[[list["Value | None"]], None]
-
-
-def column_fold(
-    nest: Nest,
-    statement: Statement,
-    target: Value,
-    bounds: tuple[Value, Value],
-    part: Sequence[Value] = (),
-) -> None:
-    """Loops: the kept axes before the first reduced one, then all others, in memory's order. The
-    first axis is gone through within the bounds, unless it is reduced and there are no parts."""
-    (x,) = statement.operands
-    fold = FOLDS[statement.op.name]
-    axes = reduced_axes(statement)
-    n, first = x.rank, axes[0]
-    keep = statement.attributes.get("keep_dims", False)
-    zero = nest.constant(0, INT64)
-    stop = {a: nest.size(x, a) for a in range(n)}
-    (neutral,) = fold.initial(nest, x.dtype)
-
-    def place(index: Sequence[Value | None]) -> list[Value]:
-        found = [*part]
-        for axis in range(n):
-            value = index[axis]
-            if axis in axes:
-                if keep:
-                    found.append(zero)
-            else:
-                assert value is not None
-                found.append(value)
-        return found
-
-    def loops(order: Sequence[int], index: list[Value | None], body: Body) -> None:
-        if not order:
-            body(index)
-            return
-        axis, *rest = order
-
-        def turn(i: Value, carried: Sequence[Value]) -> Sequence[Value]:
-            inner = [*index]
-            inner[axis] = i
-            loops(rest, inner, body)
-            return ()
-
-        within = axis == 0 and (part or 0 not in axes)
-        nest.loop(*(bounds if within else (zero, stop[axis])), (), turn)
-
-    def fill(index: list[Value | None]) -> None:
-        nest.store(target, neutral, place(index))
-
-    def take_in(index: list[Value | None]) -> None:
-        at = place(index)
-        old = nest.levels[-1].builder(LOAD.name, target, *at)
-        nest.depths[old] = len(nest.levels) - 1
-        full = [i for i in index if i is not None]
-        (new,) = fold.step(nest, (old,), nest.element(x, full), full)
-        nest.store(target, new, at)
-
-    def rows(index: list[Value | None]) -> None:
-        if fold.needs_elements:
-            nest.require_elements(x, axes)
-        loops([a for a in range(first, n) if a not in axes], index, fill)
-        loops(list(range(first, n)), index, take_in)
-
-    loops(list(range(first)), [None] * n, rows)

@@ -2,11 +2,12 @@
 
 `axis` is None for all axes, or a tuple of axes; reduced axes disappear, or stay with size 1 under
 `keep_dims`. Integer sums and products wrap. Sums of float16 and bfloat16 are accumulated in
-float32.
+float32, and a sum of any length is about as accurate as a pairwise one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,8 @@ AXES = (
     Parameter("axis", Kind.INTEGERS, default=None),
     Parameter("keep_dims", Kind.BOOLEAN, default=False),
 )
+
+MANY_ROWS = 1 << 12  # terms of a sum
 
 # --- Reductions ----------------------------------------------------------------------------------
 
@@ -98,17 +101,28 @@ def _fold(function: np.ufunc, empty: str = "", wide: bool = False) -> Callable[.
             return x
         if empty and x.size == 0:
             check_not_empty(x, axis, empty)
-        dtype = x.dtype
-        if not wide:
-            result = function.reduce(x, axis=axis, keepdims=keep_dims)
-        elif dtype.itemsize == 2 and dtype.kind != "i":
-            result = function.reduce(x, axis=axis, keepdims=keep_dims, dtype=np.float32)
-            result = result.astype(dtype)
+        if wide:
+            inside = _accumulator(function, x, axis)
+            result = function.reduce(x, axis=axis, keepdims=keep_dims, dtype=inside)
+            result = result.astype(x.dtype, copy=False)
         else:
-            result = function.reduce(x, axis=axis, keepdims=keep_dims, dtype=dtype)
+            result = function.reduce(x, axis=axis, keepdims=keep_dims)
         return result if isinstance(result, np.ndarray) and result.ndim else scalar(result)
 
     return evaluate
+
+
+def _accumulator(function: np.ufunc, x: Array, axis: Axes) -> Any:
+    """The dtype to accumulate in. NumPy adds pairwise along the last axis, but rows one after
+    another: a long sum of those is taken in float64."""
+    dtype = x.dtype
+    narrow = dtype.itemsize == 2 and dtype.kind != "i"
+    if function is np.add and axis is not None and (narrow or dtype.kind == "f"):
+        axes = [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+        rows = math.prod(x.shape[a] for a in axes)
+        if x.ndim - 1 not in axes and rows > MANY_ROWS:
+            return np.float64
+    return np.float32 if narrow else dtype
 
 
 def check_not_empty(x: Array, axis: Any, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import charl
+from charl.core.op import REGISTRY
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -61,6 +63,89 @@ def test_not_a_number_is_found_in_every_part(program: charl.Program) -> None:
         x[place] = np.nan
         everything, columns, *_ = program.everything(x)
         assert np.isnan(everything).all() and np.isnan(np.ravel(columns)).all()
+
+
+# Long sums, of products that are never in memory: sizes that the compiler knows and sizes that only
+# the run does, of all elements, of rows, and of the columns of the whole or of matrices.
+LONG = """
+fn flat(x: float32[N]) { sum(x) }
+fn outer(x: float32[N], y: float32[M]) { sum(broadcast(reshape(x, [N, 1]), [N, M]) * y) }
+fn columns(x: float32[N], y: float32[M]) {
+    sum(broadcast(reshape(x, [N, 1]), [N, M]) * y, axis: 0)
+}
+fn stack(x: float32[N], y: float32[M]) {
+    sum(broadcast(reshape(x, [N, 1]), [2, N, M]) * y, axis: [0, 1])
+}
+fn middle(x: float32[N], y: float32[M]) {
+    sum(broadcast(reshape(x, [N, 1]), [2, N, M]) * y, axis: 1)
+}
+fn known(x: float32[10000], y: float32[10000]) {
+    sum(broadcast(reshape(x, [10000, 1]), [10000, 10000]) * y)
+}
+fn known_rows(x: float32[3], y: float32[5000000]) {
+    sum(broadcast(reshape(x, [3, 1]), [3, 5000000]) * y, axis: 1)
+}
+fn known_columns(x: float32[20000000], y: float32[2]) {
+    sum(broadcast(reshape(x, [20000000, 1]), [20000000, 2]) * y, axis: 0)
+}
+"""
+MANY = 20_000_000
+LONG_SUMS = [
+    ("outer", 10_000, 10_000),
+    ("outer", 3, MANY),
+    ("outer", MANY, 3),
+    ("columns", MANY, 2),
+    ("columns", 20_000, 2100),
+    ("stack", MANY, 1),
+    ("middle", MANY, 2),
+    ("known", 10_000, 10_000),
+    ("known_rows", 3, 5_000_000),
+    ("known_columns", MANY, 2),
+]
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> charl.Program:
+    path = tmp_path_factory.mktemp("long") / "long.ch"
+    path.write_text(LONG)
+    return charl.load(path, backend="native")
+
+
+@pytest.mark.parametrize(("name", "n", "m"), LONG_SUMS)
+def test_ones_are_counted(long: charl.Program, name: str, n: int, m: int) -> None:
+    found = np.asarray(getattr(long, name)(np.ones(n, np.float32), np.ones(m, np.float32)))
+    terms = {"columns": n, "stack": 2 * n, "middle": n, "rows": m}
+    assert (found == terms.get(name.removeprefix("known_"), n * m)).all()
+
+
+@pytest.mark.parametrize("count", [5000, 1_000_003])
+def test_a_sum_is_near_the_exact_one(long: charl.Program, count: int) -> None:
+    x = np.random.default_rng(3).standard_normal(count).astype(np.float32)
+    words = x.tolist()
+    off = abs(float(long.flat(x)) - math.fsum(words))
+    assert off <= 2 * 2.0**-24 * math.fsum(map(abs, words))
+
+
+@pytest.mark.parametrize(("name", "n", "m"), LONG_SUMS)
+def test_long_sums_are_accurate(long: charl.Program, name: str, n: int, m: int) -> None:
+    """Off by 2 roundings of the sum of all sizes at most, however many there are."""
+    rng = np.random.default_rng(2)
+    x, y = (rng.standard_normal(size).astype(np.float32) for size in (n, m))
+    found = np.asarray(getattr(long, name)(x, y), np.float64)
+    a, b = float(x.sum(dtype=float)), float(y.sum(dtype=float))
+    sizes = float(np.abs(x).sum(dtype=float)), float(np.abs(y).sum(dtype=float))
+    expected, size = {
+        "columns": (a * y, sizes[0] * np.abs(y)),
+        "stack": (2 * a * y, 2 * sizes[0] * np.abs(y)),
+        "middle": (a * y, sizes[0] * np.abs(y)),
+        "rows": (x * b, np.abs(x) * sizes[1]),
+    }.get(name.removeprefix("known_"), (a * b, sizes[0] * sizes[1]))
+    assert (np.abs(found - expected) <= 2 * 2.0**-24 * size).all()
+
+
+def test_the_interpreter_counts_rows_too() -> None:
+    x = np.ones(((1 << 24) + 2, 2), np.float32)
+    assert (REGISTRY["reduce_sum"].evaluate(x, axis=(0,)) == len(x)).all()
 
 
 def test_any_number_of_threads_gives_the_same_bits(tmp_path: Path) -> None:

@@ -349,8 +349,8 @@ def _store(w: KernelWriter, s: Statement) -> None:
 
 
 def _for(w: KernelWriter, s: Statement) -> None:
-    """A loop that counts by one and does not look up."""
-    low, high = (w.of(v) for v in s.operands[:2])
+    """A loop that counts up and does not look up."""
+    low, high, step = (w.of(v) for v in s.operands[:3])
     (body,) = s.blocks
     first = [w.of(v) for v in s.operands[3:]]
     head, turn, end = (w.text.label(x) for x in ("loop", "turn", "end"))
@@ -368,7 +368,7 @@ def _for(w: KernelWriter, s: Statement) -> None:
         w.write_statement(statement)
     w.access = ""
     names = [w.of(v) for v in body.results]
-    following = w.text.let(f"add nsw i64 {index}, 1")
+    following = w.text.let(f"add nsw i64 {index}, {step}")
     edge = w.text.here
     w.text.end(f"br label %{head}{INDEPENDENT_TURNS if apart else ''}")
     w.text.fill(gap, [(low, before), (following, edge)])

@@ -14,8 +14,8 @@ from charl.backend.llvm.functions import FunctionWriter
 from charl.backend.llvm.tensors import allocate
 from charl.core.ir import Value
 from charl.kernel import schedule
+from charl.kernel.blocks import PARTS
 from charl.kernel.build import Kernel
-from charl.kernel.reductions import PARTS
 from charl.types.types import Tensor
 
 Arguments = Sequence[tuple[str, str]]  # registers with their types
