@@ -1,9 +1,10 @@
 /* Matrix products, spread over the thread pool.
  *
- * float32 and float64 go to BLAS (its routines are handed over by the host when the first product
- * asks for them, and work on one thread); what BLAS cannot take, whole numbers and matrices without a unit stride, goes to plain loops. The
- * rows of all matrices, or the columns when there are few rows, are cut into stretches whose borders
- * depend on the sizes alone: the same product gives the same bits on any number of threads.
+ * float32 and float64 go to tiles.c where that is faster or BLAS cannot take them, else to BLAS (its
+ * routines are handed over by the host when the first product asks for them, and work on one thread).
+ * Whole numbers go to plain loops, as does what is left over on machines that have no tiles. The rows
+ * of all matrices, or the columns when there are few rows, are cut into stretches whose borders depend
+ * on the sizes alone: the same product gives the same bits on any number of threads.
  */
 #include "product.h"
 
@@ -149,19 +150,22 @@ void charl_multiply(Kind kind, Matrix a, Matrix b, void *c, int64_t c_row, int64
     if (m == 0 || n == 0) {
         return;
     }
-    if (kind <= FLOAT64 && sgemm != NULL && k > 0 && m <= INT32_MAX && n <= INT32_MAX &&
-        k <= INT32_MAX && c_row <= INT32_MAX) {
-        Layout sa = layout(a, m, k), sb = layout(b, k, n);
-        if (sa.fits && sb.fits) {
-            if (kind == FLOAT32) {
-                blas_float32(sa, sb, a, b, c, c_row, m, n, k, adds);
-            } else {
-                blas_float64(sa, sb, a, b, c, c_row, m, n, k, adds);
-            }
-            return;
-        }
+    if (kind > FLOAT64 || k == 0) {
+        loops[kind](a, b, c, c_row, m, n, k, adds);
+        return;
     }
-    loops[kind](a, b, c, c_row, m, n, k, adds);
+    Layout sa = layout(a, m, k), sb = layout(b, k, n);
+    int blas = sgemm != NULL && sa.fits && sb.fits && m <= INT32_MAX && n <= INT32_MAX &&
+               k <= INT32_MAX && c_row <= INT32_MAX;
+    if (charl_has_tiles() && m > 1 && n > 1 && (!blas || charl_tiles_pay(kind, a, b, m, n, k))) {
+        charl_tiles(kind, a, b, c, c_row, m, n, k, adds);
+    } else if (!blas) {
+        loops[kind](a, b, c, c_row, m, n, k, adds);
+    } else if (kind == FLOAT32) {
+        blas_float32(sa, sb, a, b, c, c_row, m, n, k, adds);
+    } else {
+        blas_float64(sa, sb, a, b, c, c_row, m, n, k, adds);
+    }
 }
 
 /* --- Many products, on several threads ------------------------------------------------------- */

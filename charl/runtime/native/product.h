@@ -45,6 +45,13 @@ typedef struct {
 void charl_multiply(Kind kind, Matrix a, Matrix b, void *c, int64_t c_row, int64_t m, int64_t n,
                     int64_t k, int adds);
 
+/* The same for FLOAT32 and FLOAT64 without BLAS, see tiles.c: whether this machine can, and whether
+ * that is faster than BLAS. */
+int charl_has_tiles(void);
+int charl_tiles_pay(Kind kind, Matrix a, Matrix b, int64_t m, int64_t n, int64_t k);
+void charl_tiles(Kind kind, Matrix a, Matrix b, void *c, int64_t c_row, int64_t m, int64_t n,
+                 int64_t k, int adds);
+
 /* Copies a tensor whose axes have these sizes and then these strides (in elements of so many bytes)
  * so that they lie dense in this order. */
 void charl_gather_strided(char *target, const char *source, int64_t width, int64_t rank,
