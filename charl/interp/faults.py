@@ -18,10 +18,13 @@ from typing import Any
 from charl.core.clone import calls_of
 from charl.core.ir import Statement
 from charl.core.op import Fault
+from charl.core.places import shown_at
 from charl.diagnostics.diagnostic import CharlError, Diagnostic, Frame, Label, error
+from charl.interp.held import held, readable
 from charl.interp.machine import Machine, Unit
 from charl.records import record, replace
-from charl.source import Span
+from charl.source import Source, Span
+from charl.types.dtypes import BY_NAME
 
 # What NumPy says of an array whose size in bytes is no int64.
 TOO_LARGE = ("array is too big", "Maximum allowed dimension exceeded")
@@ -41,7 +44,18 @@ class Place:
 
 def diagnose(problem: BaseException, machine: Machine) -> CharlError | None:
     """The user's error behind an exception; None when it is a fault of the compiler."""
-    return diagnosed(problem, list(_places(problem.__traceback__, machine)))
+    frames = list(_frames(problem.__traceback__, machine))
+    places = [_place(*frame) for frame in frames]
+    problem = or_memory_error(problem)
+    if isinstance(problem, MemoryError):
+        problem.notes = held(frames, source_of(places))  # type: ignore[attr-defined]
+    return diagnosed(problem, places)
+
+
+def or_memory_error(problem: BaseException) -> BaseException:
+    """The exception, but for that of an array of which no memory has so many bytes."""
+    too_large = isinstance(problem, ValueError) and str(problem).startswith(TOO_LARGE)
+    return MemoryError() if too_large else problem
 
 
 def diagnosed(problem: BaseException, places: list[Place]) -> CharlError | None:
@@ -58,8 +72,6 @@ def _diagnostics(problem: BaseException, places: list[Place]) -> list[Diagnostic
             return [_too_deep(places, getattr(problem, "calls", len(places)))]
         case MemoryError():
             return [_out_of_memory(problem, places)]
-        case ValueError() if str(problem).startswith(TOO_LARGE):
-            return [_out_of_memory(MemoryError(), places)]
         case Fault():
             return [_fault(problem, places)]
     fault = _replayed(places)
@@ -68,15 +80,17 @@ def _diagnostics(problem: BaseException, places: list[Place]) -> list[Diagnostic
 
 def place_of(problem: BaseException, machine: Machine) -> Span | None:
     """Where the program was when an exception (Ctrl-C) reached it."""
-    return span_of(list(_places(problem.__traceback__, machine)))
+    return span_of([_place(*frame) for frame in _frames(problem.__traceback__, machine)])
 
 
-def _places(traceback: TracebackType | None, machine: Machine) -> Iterator[Place]:
-    """The frames of compiled functions, outermost first."""
+def _frames(
+    traceback: TracebackType | None, machine: Machine
+) -> Iterator[tuple[Unit, FrameType, int]]:
+    """The frames of compiled functions, outermost first, and the line that each has reached."""
     while traceback is not None:
         unit = machine.units.get(traceback.tb_frame.f_code.co_filename)
         if unit is not None:
-            yield _place(unit, traceback.tb_frame, traceback.tb_lineno)
+            yield unit, traceback.tb_frame, traceback.tb_lineno
         traceback = traceback.tb_next
 
 
@@ -95,6 +109,12 @@ def span_of(places: list[Place]) -> Span | None:
         if place.statement is not None and place.statement.span is not None:
             return place.statement.span
     return None
+
+
+def source_of(places: list[Place]) -> Source | None:
+    """The file of the user's that the innermost place belongs to."""
+    span = shown_at(span_of(places))
+    return None if span is None else span.source
 
 
 def _stack(places: list[Place]) -> tuple[Frame, ...]:
@@ -171,18 +191,8 @@ def _out_of_memory(problem: MemoryError, places: list[Place]) -> Diagnostic:
             size *= n
         sizes = ", ".join(map(str, shape))
         message = f"out of memory: a {dtype}[{sizes}] takes {readable(size)}"
+        if dtype.name not in BY_NAME:  # an evaluation's own
+            message = f"out of memory: {readable(size)} more are wanted"
     notes = tuple(getattr(problem, "notes", ()))
     diagnostic = error("E0508", message, span_of(places), notes=notes)
     return _with_stack(diagnostic, places)
-
-
-def readable(size: float) -> str:
-    """A number of bytes as a person says it."""
-    if size < 1024:
-        return f"{size} bytes"
-    units = ["KB", "MB", "GB", "TB", "PB", "EB"]
-    size /= 1024
-    while size >= 1024 and len(units) > 1:
-        size /= 1024
-        del units[0]
-    return f"{size:,.1f} {units[0]}"

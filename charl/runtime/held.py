@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from charl.core.places import quoted, span_of_result
-from charl.interp.faults import readable
+from charl.interp.held import ARGUMENT, Held, told
 from charl.runtime.library import library
 from charl.source import Source, Span
 from charl.types import types
@@ -22,10 +22,7 @@ from charl.types.types import Tensor
 if TYPE_CHECKING:
     from charl.backend.llvm.module import Site
 
-# The tensors that are looked at, and the lines that tell of them.
-LOOKED_AT, TOLD = 1000, 5
-# Less is not worth telling.
-WORTH = 1 << 20
+LOOKED_AT = 1000  # the largest
 
 
 def held(sites: Sequence[Site], source: Source | None) -> tuple[str, ...]:
@@ -33,29 +30,18 @@ def held(sites: Sequence[Site], source: Source | None) -> tuple[str, ...]:
     words = (ctypes.c_int64 * (2 * LOOKED_AT))()
     count = library().charl_largest_tensors(words, LOOKED_AT)
     found = Counter((words[2 * n], words[2 * n + 1]) for n in range(count))
-    alike = sorted(found.items(), key=lambda item: -item[0][1] * item[1])
-    rows = [
-        row(sites, site, size, number, source)
-        for (site, size), number in alike[:TOLD]
-        if size * number >= WORTH
-    ]
-    if not rows:
-        return ()
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = [f"{a:>{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
-    total = readable(library().charl_tensors_now())
-    return ("\n".join([f"tensors take {total}, the largest:", *lines]),)
+    tensors: Counter[Held] = Counter()
+    for (number, size), times in found.items():
+        tensors[described(sites, number, size, source)] += times
+    return told(tensors, library().charl_tensors_now())
 
 
-def row(
-    sites: Sequence[Site], number: int, size: int, count: int, source: Source | None
-) -> tuple[str, str, str]:
-    """Size, type and place of tensors that are alike."""
-    each = readable(size) if count == 1 else f"{count} times {readable(size)}"
+def described(sites: Sequence[Site], number: int, size: int, source: Source | None) -> Held:
+    """What the user is told of a tensor of so many bytes that a site made."""
     if number < 0 or sites[number].statement is None:
-        return each, "", "an argument"
+        return Held(size, "", ARGUMENT)
     type, span = made_at(sites[number], size)
-    return each, "" if type is None else types.show(type), quoted(span, source)
+    return Held(size, "" if type is None else types.show(type), quoted(span, source))
 
 
 def made_at(site: Site, size: int) -> tuple[Tensor | None, Span | None]:

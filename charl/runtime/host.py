@@ -21,8 +21,7 @@ from charl.backend.llvm.views import transposed_views
 from charl.core.control import FUSED, SWEEP
 from charl.core.ir import Statement, Value
 from charl.core.op import Fault
-from charl.core.places import shown_at
-from charl.interp.faults import Place, diagnosed, span_of
+from charl.interp.faults import Place, diagnosed, or_memory_error, source_of, span_of
 from charl.interp.support import reporter, shape_reporter
 from charl.runtime.held import held
 from charl.runtime.image import Origin
@@ -143,10 +142,9 @@ class Host:
         places = self._places(number)
         if statement is not None:
             places[-1] = Place(places[-1].function, statement)
+        problem = or_memory_error(problem)
         if isinstance(problem, MemoryError):
-            span = shown_at(span_of(places))
-            notes = held(self.sites, None if span is None else span.source)
-            problem.notes = notes  # type: ignore[attr-defined]
+            problem.notes = held(self.sites, source_of(places))  # type: ignore[attr-defined]
         found = diagnosed(problem, places)
         if found is None:
             return problem

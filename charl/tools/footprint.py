@@ -16,7 +16,7 @@ from charl.check.incremental import Incremental
 from charl.core.ir import Program
 from charl.core.places import quoted, shown_at
 from charl.diagnostics.diagnostic import CharlError
-from charl.interp.faults import readable
+from charl.interp.held import readable
 from charl.records import replace
 from charl.source import Source
 from charl.transform.memory import Buffer, Footprint, Peak

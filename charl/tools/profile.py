@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from charl.interp.faults import readable
+from charl.interp.held import readable
 from charl.records import record
 from charl.source import Span
 from charl.tools.files import write_whole

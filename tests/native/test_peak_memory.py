@@ -177,10 +177,11 @@ print(sum(a), sum(parts), sum(all))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is of Linux")
-def test_out_of_memory_tells_the_largest_tensors(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["native", "interpreter"])
+def test_out_of_memory_tells_the_largest_tensors(backend: str, tmp_path: Path) -> None:
     (tmp_path / "a.ch").write_text(HUGE)
     limit = "import resource as r; r.setrlimit(r.RLIMIT_DATA, (1 << 30, -1)); "
-    words = "['run', '--backend', 'native', 'a.ch']"
+    words = f"['run', '--backend', '{backend}', 'a.ch']"
     done = subprocess.run(
         [sys.executable, "-c", f"{limit}from charl.tools.cli import main; main({words})"],
         capture_output=True,
