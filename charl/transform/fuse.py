@@ -30,6 +30,7 @@ from charl.ops.gather import writes_once
 from charl.ops.reduce import REDUCTIONS, keeps_last_axis, reduced_axes
 from charl.ops.shape import unit_axes_apart
 from charl.records import field, record
+from charl.transform.invariants import cannot_fail
 from charl.types import dims
 from charl.types.dims import Dim, Polynomial, Symbol
 from charl.types.types import Tensor
@@ -120,7 +121,8 @@ class _Fuser:
 
 def sunk(statements: Sequence[Statement]) -> list[Statement]:
     """Scalars are computed where they are first needed and no sooner: the loss, which is printed or
-    added up last, then does not stand between the forward and the backward pass."""
+    added up last, then does not stand between the forward and the backward pass. What may fail does
+    so where it stands."""
     found: list[Statement] = []
     waiting: dict[Value, Statement] = {}
 
@@ -145,6 +147,7 @@ def sinks(statement: Statement) -> bool:
     return (
         (statement.op.elementwise or statement.op.name in REDUCTIONS)
         and statement.op.effect is Effect.PURE
+        and cannot_fail(statement)
         and all(isinstance(v.type, Tensor) and not v.rank for v in statement.results)
     )
 
