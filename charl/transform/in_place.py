@@ -48,11 +48,12 @@ CHANGES: dict[str, tuple[int, ...]] = {
 @record(frozen=False)
 class InPlace:
     """`carries[loop]` are the places among the carries of a loop that it changes in place, and
-    `versions` the values that share the memory of one. `roots` tells of versions of lists that keep
-    their length the parameter of the outermost loop that it all begins with."""
+    `versions` the values that share the memory of one, each with the parameter of the outermost
+    loop that it all begins with. `roots` tells the same of lists that keep their length, and of
+    what the loops leave of them."""
 
     carries: dict[Statement, list[int]] = field(default_factory=dict)
-    versions: set[Value] = field(default_factory=set)
+    versions: dict[Value, Value] = field(default_factory=dict)
     roots: dict[Value, Value] = field(default_factory=dict)
 
 
@@ -65,12 +66,11 @@ def plan_in_place(function: Function, plan: Ownership) -> InPlace:
                 versions = _lies_in_memory(result) and search.versions(statement, place)
                 if versions:
                     found.carries.setdefault(statement, []).append(place)
-                    found.versions |= versions
+                    parameters = statement.blocks[-1].parameters
+                    root = parameters[len(parameters) - len(statement.results) + place]
+                    for version in versions:
+                        found.versions.setdefault(version, root)
                     if isinstance(result.type, List) and search.moved.isdisjoint(versions):
-                        body = statement.blocks[-1]
-                        root = body.parameters[
-                            len(body.parameters) - len(statement.results) + place
-                        ]
                         for version in (*versions, result):
                             found.roots.setdefault(version, root)
     return found

@@ -74,6 +74,38 @@ fn negated(given: int[N], low: int, high: int, limit: int) -> (int[N], int[N]) {
     }
     (given, xs)
 }
+fn lowered(given: int[N], low: int, high: int, at: int) -> (int[N], int[N]) {
+    let xs = given
+    for i in low..high {
+        let way = xs[at] - i
+        if way < xs[i] { xs[i] = way }
+    }
+    (given, xs)
+}
+fn halved(given: int[N], low: int, high: int, at: int) -> (float[N], float[N]) {
+    let start = given as float
+    let xs = start
+    for i in low..high {
+        if xs[i - at] > 1.0 { xs[i - at] = xs[i - at] * 0.5 - xs[i] } else { xs[at] += 1.0 }
+    }
+    (start, xs)
+}
+fn waves(given: int[N], low: int, high: int, shift: int) -> (int[N], int[N]) {
+    let a = given
+    let b = given + 1
+    for turn in low..high {
+        for i in 0..3 {
+            for j in i + 1..4 {
+                a[i] = b[j + shift] % 1000 + turn
+                b[j] += a[i]
+            }
+        }
+        let c = a
+        a = b
+        b = c
+    }
+    (a, b)
+}
 fn exchanged(given: int[N], low: int, high: int, other: int) -> (int[N], int[N], int[N]) {
     let a = given
     let b = given + 1
@@ -167,7 +199,9 @@ INTEGERS = st.one_of(SMALL, SMALL, SMALL, st.sampled_from(
 ))  # fmt: skip
 ITEMS = st.lists(st.integers(-9, 9), max_size=8)
 TENSORS = ("backwards", "strided", "progression", "flat", "balance", "negated", "exchanged")
-TENSORS += ("both", "kept", "triangle")
+TENSORS += ("both", "kept", "triangle", "lowered", "halved", "waves")
+SHORT = ("backwards", "strided", "window", "negated", "exchanged", "both", "kept", "lowered")
+SHORT += ("halved", "waves")
 LISTS = ("moved", "growing", "shrinking", "turned", "grid", "twins")
 
 
@@ -203,7 +237,7 @@ def plain(value: Any) -> Any:
 def test_any_bounds(
     programs: tuple[Any, Any], name: str, items: list[int], a: int, b: int, c: int
 ) -> None:
-    if name in ("backwards", "strided", "window", *LISTS, "negated", "exchanged", "both", "kept"):
+    if name in (*SHORT, *LISTS):
         b = min(b, a + 50)
     if name in ("flat", "grid"):
         a, b = min(a, 20), min(b, 20)

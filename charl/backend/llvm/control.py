@@ -150,6 +150,8 @@ def initial(
                     w.lists[parameter] = lists.parts_at(w, held.text)
             else:
                 held = tensors.own(w, value)
+                if w.in_place.versions[parameter] is parameter:
+                    tensors.set_apart(w, parameter)
             stays[parameter] = held.text
         found += registers(held, parameter.type)
     return found, stays
@@ -178,8 +180,6 @@ def _while(w: FunctionWriter, s: Statement) -> None:
     before = w.text.here
     w.text.place(head)
     carried = Carried(w, body.parameters, stays)
-    if not is_brief(w, s):
-        poll(w)
     symbols = w.scope()
     carried.give(condition.parameters)
     w.block(condition)
@@ -195,6 +195,8 @@ def _while(w: FunctionWriter, s: Statement) -> None:
     incoming = [(first, before)]
     if w.text.reached:
         names = block_registers(w, body, body.parameters)
+        if not is_brief(w, s):
+            poll(w)
         incoming.append((names, w.text.here))
         w.text.jump(head)
     w.restore(symbols)

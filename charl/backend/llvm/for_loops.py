@@ -17,6 +17,7 @@ from charl.backend.llvm.control import Carried, block_registers, initial, poll
 from charl.backend.llvm.duration import PLAIN_TURNS, is_brief, is_plain
 from charl.backend.llvm.functions import FunctionWriter, writer
 from charl.backend.llvm.layout import Held, held_in, register_types
+from charl.backend.llvm.module import WRITTEN_OUT
 from charl.core.ir import Block, Statement, Value
 from charl.records import record
 from charl.transform.guards import Guard, guard_of
@@ -184,7 +185,7 @@ def turns_of(w: FunctionWriter, s: Statement, start: Start, *, free: bool) -> Ca
     if w.text.reached:
         incoming.append((following, w.text.here))
         values.append((names, w.text.here))
-        w.text.jump(head)
+        w.text.jump(head, WRITTEN_OUT if s in w.written_out else "")
     w.text.fill(gap, incoming)
     carried.fill(values)
     w.text.place(end)

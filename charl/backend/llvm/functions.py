@@ -35,6 +35,7 @@ from charl.records import record
 from charl.transform.in_place import InPlace, plan_in_place
 from charl.transform.ownership import Ownership, plan_ownership
 from charl.transform.ranges import Check, Ranges, integer_ranges
+from charl.transform.small_nests import small_nests
 from charl.types import dims
 from charl.types.dims import Dim, FloorDiv, Modulo, Polynomial, Symbol
 from charl.types.dtypes import BOOL
@@ -76,7 +77,9 @@ class FunctionWriter:
     may still take over, `spared` the checks that a guard around it has made superfluous.
 
     What is in registers on every way to the statement in hand: `symbols`; of `lists` the length and
-    the pointer to the items; of indices that lie `inside` a size what they are from the front."""
+    the pointer to the items; of indices that lie `inside` a size what they are from the front.
+    `scopes` has what LLVM calls the memory of each tensor that the loops around it change in place,
+    by the parameter that it begins with."""
 
     def __init__(self, module: Module, function: Function) -> None:
         self.module = module
@@ -87,6 +90,7 @@ class FunctionWriter:
         self.symbols: dict[Symbol, str] = {}
         self.lists: dict[Value, tuple[str, str]] = {}
         self.inside: dict[tuple[str, str], str] = {}
+        self.scopes: dict[Value, str] = {}
         self.spared: frozenset[Check] = frozenset()
         self.statement: Statement | None = None
         self.dying: list[Value] = []
@@ -117,6 +121,10 @@ class FunctionWriter:
     @cached_property
     def ranges(self) -> Ranges:
         return integer_ranges(self.function)
+
+    @cached_property
+    def written_out(self) -> set[Statement]:
+        return small_nests(self.function, self.ranges.turns)
 
     # --- The function ---------------------------------------------------------------------------
 
@@ -353,7 +361,7 @@ class FunctionWriter:
             self.write_statement(statement)
 
     def write_statement(self, statement: Statement) -> None:
-        before = self.statement, self.dying
+        before = self.statement, self.dying, self.scopes
         self.statement = statement
         self.dying = list(self.plan.dying.get(statement, ()))
         write = self.writer_of(statement)
@@ -367,9 +375,13 @@ class FunctionWriter:
             self.release(self.of(value))
         for value in self.plan.outlived.get(statement, ()):
             self.release(self.of(value))
+        alone = {statement.results[n] for n in self.in_place.carries.get(statement, ())}
         for value in self.plan.unused.get(statement, ()):
-            self.release(self.of(value))
-        self.statement, self.dying = before
+            if value in alone:  # nobody else holds what a loop changes in place
+                self.text.put(f"call void @charl_free(ptr {self.of(value)})")
+            else:
+                self.release(self.of(value))
+        self.statement, self.dying, self.scopes = before
 
     def writer_of(self, statement: Statement) -> Writer:
         if statement.results and statement.results[0] in self.views:

@@ -58,6 +58,7 @@ declare ptr @charl_tensor(i64, i32)
 declare void @charl_free(ptr)
 declare ptr @llvm.frameaddress.p0(i32)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare void @llvm.experimental.noalias.scope.decl(metadata)
 
 define internal void @charl.retain(ptr %p) alwaysinline {{
   %at = getelementptr i8, ptr %p, i64 -16
@@ -90,12 +91,18 @@ define internal preserve_mostcc void @charl.drop(ptr %p) noinline cold {{
 !1 = distinct !{{}}
 !2 = distinct !{{!2, !3}}
 !3 = !{{!"llvm.loop.parallel_accesses", !1}}
+!4 = distinct !{{!4, !5}}
+!5 = !{{!"llvm.loop.unroll.full"}}
+!6 = distinct !{{!6}}
 """
+FIRST_SCOPE = 7  # the number of the first node that a module adds
 
 # Marks loads and stores, and the end of a loop with them, of which no turn looks at memory that
 # another turn writes.
 INDEPENDENT_ACCESS = ", !llvm.access.group !1"
 INDEPENDENT_TURNS = ", !llvm.loop !2"
+# Marks the end of a loop whose turns are to be written out, one after the other.
+WRITTEN_OUT = ", !llvm.loop !4"
 
 
 class Module:
@@ -115,6 +122,7 @@ class Module:
         self._constants: list[str] = []
         self._strings: dict[str, str] = {}
         self._empty: dict[tuple[str, int], str] = {}
+        self._scopes: list[str] = []
         self.descriptions = Descriptions(boxes_of(program))
         self._recursive = recursive_functions(program)
 
@@ -165,6 +173,12 @@ class Module:
         )
         return f"getelementptr (i8, ptr {name}, i64 64)"
 
+    def scope(self) -> str:
+        """A name for the memory of one tensor, for as long as nothing else is the same memory."""
+        name = f"!{FIRST_SCOPE + len(self._scopes)}"
+        self._scopes.append(f"{name} = distinct !{{{name}, !6}}")
+        return name
+
     @property
     def nothing(self) -> str:
         """A pointer for what nobody looks at; it may be retained and released."""
@@ -206,7 +220,7 @@ class Module:
 
     def parts(self, bodies: Sequence[str]) -> list[Part]:
         """The text of the module with these functions, in parts."""
-        data = [*self.descriptions.lines, *self._constants]
+        data = [*self.descriptions.lines, *self._constants, *self._scopes]
         if self.measures:
             data.append(DECLARATIONS)
         routines = self._declared.values()

@@ -131,6 +131,21 @@ def copied(w: FunctionWriter, value: Value) -> Held:
     return new
 
 
+def set_apart(w: FunctionWriter, parameter: Value) -> None:
+    """Here begins a loop that changes this tensor in place: within, nothing else is that memory."""
+    scope = w.module.scope()
+    w.text.put(f"call void @llvm.experimental.noalias.scope.decl(metadata !{{{scope}}})")
+    w.scopes = {**w.scopes, parameter: scope}
+
+
+def apart(w: FunctionWriter, tensor: Value) -> str:
+    """What LLVM is told of a load or store of this tensor: what it cannot have to do with."""
+    own = w.scopes.get(w.in_place.versions.get(tensor, tensor))
+    others = ", ".join(scope for scope in w.scopes.values() if scope != own)
+    found = f", !alias.scope !{{{own}}}" if own else ""
+    return f"{found}, !noalias !{{{others}}}" if others else found
+
+
 # --- Elements and rows ---------------------------------------------------------------------------
 
 
@@ -202,24 +217,28 @@ def in_bounds(w: FunctionWriter, index: str, size: str, place: int | None = None
     return w.inside[index, size]
 
 
-def row(w: FunctionWriter, type: Type, held: Held, offset: str, given: int) -> Held:
+def row(
+    w: FunctionWriter, type: Type, held: Held, offset: str, given: int, metadata: str = ""
+) -> Held:
     """The element, or a copy of the row, that begins at an offset; `given` axes were indexed."""
     dtype = dtype_of(type)
     place = element_place(w, dtype, held.text, offset)
     rest = held.sizes[given:]
     if not rest:
-        return Held(load_element(w, dtype, place))
+        return Held(load_element(w, dtype, place, metadata))
     new = allocate(w, type, rest)
     copy_bytes(w, new.text, place, bytes_of(w, dtype, rest))
     return new
 
 
-def set_row(w: FunctionWriter, type: Type, value: Held, pointer: str, offset: str) -> None:
+def set_row(
+    w: FunctionWriter, type: Type, value: Held, pointer: str, offset: str, metadata: str = ""
+) -> None:
     """Writes an element or a row to where it begins."""
     dtype = dtype_of(type)
     place = element_place(w, dtype, pointer, offset)
     if not value.sizes:
-        store_element(w, dtype, value.text, place)
+        store_element(w, dtype, value.text, place, metadata)
     else:
         copy_bytes(w, place, value.text, bytes_of(w, dtype, value.sizes))
 
@@ -241,7 +260,7 @@ def _index(w: FunctionWriter, s: Statement) -> None:
         return
     held = w.held[x]
     offset = offset_of(w, held.sizes, [w.of(i) for i in indices], 1)
-    w.bind(s.results[0], row(w, x.type, held, offset, len(indices)))
+    w.bind(s.results[0], row(w, x.type, held, offset, len(indices), apart(w, x)))
 
 
 @writer("index_update")
@@ -253,7 +272,7 @@ def _index_update(w: FunctionWriter, s: Statement) -> None:
     places = [w.of(i) for i in indices]
     offset = offset_of(w, w.held[x].sizes, places, 2)
     new = own(w, x)
-    set_row(w, x.type, w.held[value], new.text, offset)
+    set_row(w, x.type, w.held[value], new.text, offset, apart(w, x))
     w.bind(s.results[0], new)
 
 
@@ -276,8 +295,8 @@ def _index_add(w: FunctionWriter, s: Statement) -> None:
         item = added.text
         if added.sizes:
             item = load_element(w, dtype, element_place(w, dtype, added.text, at))
-        total = scalar(w, "add", [load_element(w, dtype, place), item], kinds, {})
-        store_element(w, dtype, total, place)
+        total = scalar(w, "add", [load_element(w, dtype, place, apart(w, x)), item], kinds, {})
+        store_element(w, dtype, total, place, apart(w, x))
     w.checked = True
     w.bind(s.results[0], new)
 

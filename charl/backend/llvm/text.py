@@ -52,8 +52,8 @@ class Text:
         self.here = label
         self.reached = True
 
-    def jump(self, label: str) -> None:
-        self.end(f"br label %{label}")
+    def jump(self, label: str, metadata: str = "") -> None:
+        self.end(f"br label %{label}{metadata}")
 
     def branch(self, condition: str, yes: str, no: str, weights: str = "") -> None:
         self.end(f"br i1 {condition}, label %{yes}, label %{no}{weights}")
