@@ -75,7 +75,7 @@ static int class_of(int64_t bytes, int64_t *room) {
     }
     int power = 63 - __builtin_clzll((unsigned long long)(bytes - 1));
     int64_t quarter = (int64_t)1 << (power - 2);
-    int64_t steps = (bytes - ((int64_t)1 << power) + quarter - 1) / quarter;
+    int64_t steps = (bytes - ((int64_t)1 << power) + quarter - 1) >> (power - 2);
     *room = ((int64_t)1 << power) + steps * quarter;
     return 4 + (power - 8) * 4 + (int)steps - 1;
 }
@@ -182,29 +182,13 @@ static Block *from_system(int64_t room) {
     return block;
 }
 
-static inline void *allocate(int64_t bytes, int32_t site) {
-    if (bytes < 0 || bytes > ((int64_t)1 << 47)) {
-        return NULL;
-    }
-    int64_t room;
-    int class = class_of(bytes, &room);
-    Block *block = free_blocks[class];
-    if (block != NULL) {
-        free_blocks[class] = block->next_free;
-    } else {
-        block = room <= LARGEST_CHUNKED ? from_chunk(room) : from_system(room);
-        if (block == NULL) {
-            return NULL;
-        }
-        block->size_class = class;
-    }
-    ASAN_UNPOISON_MEMORY_REGION((char *)block + FRONT, room);
+/* Fills in the front of a block that is about to be used; what it is used for. */
+static inline void *begin_use(Block *block, int64_t bytes, int32_t site) {
     block->asked = bytes;
     block->site = site;
     block->number = -1;
     block->description = NULL;
     block->header.references = 1;
-    block->header.bytes = room;
     in_use += bytes;
     if (in_use > peak) {
         peak = in_use;
@@ -216,6 +200,36 @@ static inline void *allocate(int64_t bytes, int32_t site) {
         }
     }
     return (char *)block + FRONT;
+}
+
+__attribute__((noinline)) static void *allocate_fresh(int64_t bytes, int32_t site) {
+    int64_t room;
+    int class = class_of(bytes, &room);
+    Block *block = room <= LARGEST_CHUNKED ? from_chunk(room) : from_system(room);
+    if (block == NULL) {
+        return NULL;
+    }
+    ASAN_UNPOISON_MEMORY_REGION((char *)block + FRONT, room);
+    block->size_class = class;
+    block->header.bytes = room;
+    return begin_use(block, bytes, site);
+}
+
+/* A block that was freed before, if there is one: programs ask for the same sizes again and again,
+ * and this way calls nothing, so that no registers are saved. */
+static inline void *allocate(int64_t bytes, int32_t site) {
+    if (bytes < 0 || bytes > ((int64_t)1 << 47)) {
+        return NULL;
+    }
+    int64_t room;
+    int class = class_of(bytes, &room);
+    Block *block = free_blocks[class];
+    if (block == NULL) {
+        return allocate_fresh(bytes, site);
+    }
+    free_blocks[class] = block->next_free;
+    ASAN_UNPOISON_MEMORY_REGION((char *)block + FRONT, room);
+    return begin_use(block, bytes, site);
 }
 
 void *charl_allocate(int64_t bytes) { return allocate(bytes, NO_TENSOR); }
@@ -298,11 +312,17 @@ static void let_go_parts(Block *block, Block **pending) {
     }
 }
 
+static void set_free(Block *block) {
+    ASAN_POISON_MEMORY_REGION((char *)block + FRONT, block->header.bytes);
+    block->next_free = free_blocks[block->size_class];
+    free_blocks[block->size_class] = block;
+}
+
 /* What is to be freed is threaded on a list through its own blocks: a chain of any length takes no
- * stack. */
-void charl_free(void *pointer) {
+ * stack. Apart from `charl_free`, which then saves no registers for a tensor. */
+__attribute__((noinline)) static void free_with_parts(Block *whole) {
     Block *pending = NULL;
-    give_up(block_of(pointer), &pending);
+    give_up(whole, &pending);
     while (pending != NULL) {
         Block *block = pending;
         pending = block->next_free;
@@ -312,10 +332,19 @@ void charl_free(void *pointer) {
         if (block->description != NULL) {
             let_go_parts(block, &pending);
         }
-        ASAN_POISON_MEMORY_REGION((char *)block + FRONT, block->header.bytes);
-        block->next_free = free_blocks[block->size_class];
-        free_blocks[block->size_class] = block;
+        set_free(block);
     }
+}
+
+void charl_free(void *pointer) {
+    Block *block = block_of(pointer);
+    if (block->site == NO_TENSOR) {
+        free_with_parts(block);
+        return;
+    }
+    in_use -= block->asked;
+    tensors -= block->asked;
+    set_free(block);
 }
 
 void *charl_object(int64_t bytes, const Description *description) {
