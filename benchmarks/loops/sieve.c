@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void run(int64_t n, double *result) {
+static int64_t primes(int64_t n) {
     bool *prime = malloc(n);
     memset(prime, true, n);
     prime[0] = prime[1] = false;
@@ -17,5 +17,11 @@ void run(int64_t n, double *result) {
         if (prime[i]) count++;
     }
     free(prime);
-    result[0] = (double)count;
+    return count;
+}
+
+void run(int64_t n, double *result) {
+    int64_t total = 0;
+    for (int64_t round = 0; round < 10; round++) total += primes(n);
+    result[0] = (double)total;
 }
