@@ -375,9 +375,9 @@ class FunctionWriter:
             self.release(self.of(value))
         for value in self.plan.outlived.get(statement, ()):
             self.release(self.of(value))
-        alone = {statement.results[n] for n in self.in_place.carries.get(statement, ())}
         for value in self.plan.unused.get(statement, ()):
-            if value in alone:  # nobody else holds what a loop changes in place
+            in_place = self.in_place.carries.get(statement, ())
+            if any(statement.results[n] is value for n in in_place):  # nobody else holds it
                 self.text.put(f"call void @charl_free(ptr {self.of(value)})")
             else:
                 self.release(self.of(value))
