@@ -266,3 +266,8 @@ def test_more_turns_than_there_are_between_two_looks(programs: tuple[Any, Any]) 
     agree(programs, "strided", xs, 3, 200_000, 2)
     agree(programs, "strided", xs, 3, 200_001, 1)  # fails at the last turn
     agree(programs, "many", 150_000, 2, LARGEST - 250_000, 6)  # overflows on the way
+
+
+def test_more_turns_than_a_number_can_tell(programs: tuple[Any, Any]) -> None:
+    agree(programs, "strided", np.arange(4), 3, -LARGEST - 1, -1)
+    agree(programs, "strided", np.zeros(0, int), -LARGEST - 1, LARGEST, 1)

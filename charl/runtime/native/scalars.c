@@ -84,13 +84,18 @@ float charl_floor_divf(float a, float b) {
     return quotient - down > 0.5f ? down + 1.0f : down;
 }
 
+/* How often a loop over so much turns; where that is more than a number can tell, no end is near. */
+static int64_t turns_over(uint64_t way, uint64_t step) {
+    uint64_t before_last = (way - 1) / step;
+    return before_last < INT64_MAX ? (int64_t)before_last + 1 : INT64_MAX;
+}
+
 /* How often a loop from low to high turns. */
 int64_t charl_turns(int64_t low, int64_t high, int64_t step) {
     if (step > 0) {
-        return high > low ? (int64_t)(((uint64_t)high - (uint64_t)low - 1) / (uint64_t)step) + 1 : 0;
+        return high > low ? turns_over((uint64_t)high - (uint64_t)low, (uint64_t)step) : 0;
     }
-    uint64_t back = 0 - (uint64_t)step;
-    return low > high ? (int64_t)(((uint64_t)low - (uint64_t)high - 1) / back) + 1 : 0;
+    return low > high ? turns_over((uint64_t)low - (uint64_t)high, 0 - (uint64_t)step) : 0;
 }
 
 int64_t charl_floor_div_size(int64_t a, int64_t b) {
