@@ -10,6 +10,7 @@ made for a few images at a time so that they stay in the cache.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,11 @@ def _rows(y: Array, groups: int) -> Array:
     """[images, groups, channels of a group, places]."""
     places = int(np.prod(y.shape[2:]))
     return y.reshape(len(y), groups, y.shape[1] // groups, places)
+
+
+def _of_groups(w: Array, groups: int) -> Array:
+    """The filters as [groups, filters of a group, elements of one]."""
+    return widened(w).reshape(groups, len(w) // groups, math.prod(w.shape[1:]))
 
 
 def _patches(x: Array, g: Geometry, window: Sequence[int], groups: int) -> Iterator[Any]:
@@ -102,9 +108,10 @@ def _conv(x: Array, w: Array, groups: int = 1, **attributes: Any) -> Array:
     n = x.ndim - 2
     g = geometry(attributes, n)
     outputs = [g.outputs(i, s, k) for i, (s, k) in enumerate(zip(x.shape[2:], w.shape[2:]))]
-    if x.shape[1] != w.shape[1] * groups or len(w) % groups or min(outputs) <= 0:
+    fits = x.shape[1] == w.shape[1] * groups and len(w) % groups == 0
+    if not fits or min(outputs) <= 0 or min(w.shape[2:]) == 0:
         raise Fault("E0505", f"filters of {shape_text(w)} do not fit images of {shape_text(x)}")
-    filters = widened(w).reshape(groups, len(w) // groups, -1)
+    filters = _of_groups(w, groups)
     result = np.empty((len(x), groups, len(w) // groups, int(np.prod(outputs))), filters.dtype)
     for part, patches in _patches(widened(x), g, w.shape[2:], groups):
         np.matmul(filters, patches, out=result[part])
@@ -181,16 +188,16 @@ def _input_gradient(dy: Array, w: Array, *sizes: int, groups: int = 1, **attribu
     n = dy.ndim - 2
     g = geometry(attributes, n)
     check_fit(g, sizes, w.shape[2:], dy.shape[2:])
-    filters = np.swapaxes(widened(w).reshape(groups, len(w) // groups, -1), -1, -2)
+    filters = np.swapaxes(_of_groups(w, groups), -1, -2)
     signal = _rows(widened(dy), groups)
     spread = [p + s + q for p, s, q in zip(g.before, sizes, g.after)]
     channels = w.shape[1] * groups
     result = np.zeros((len(dy), channels, *spread), filters.dtype)
-    step = max(1, PATCHES // max(1, filters.size // len(filters) * signal.shape[-1] * groups))
+    step = max(1, PATCHES // max(1, filters.size // groups * signal.shape[-1] * groups))
     for start in range(0, len(dy), step):
         part = slice(start, start + step)
         patches = np.matmul(filters, signal[part])
-        patches = patches.reshape(-1, channels, *w.shape[2:], *dy.shape[2:])
+        patches = patches.reshape(len(patches), channels, *w.shape[2:], *dy.shape[2:])
         for place, covered in offsets(g, w.shape[2:], dy.shape[2:]):
             result[part][covered] += patches[(slice(None), slice(None), *place)]
     return unpadded(result, g, sizes).astype(dy.dtype, copy=False)
@@ -272,10 +279,11 @@ def _filter_gradient(x: Array, dy: Array, *sizes: int, groups: int = 1, **attrib
     shape = (groups, filters // groups, x.shape[1] // groups * int(np.prod(sizes)))
     result = np.zeros(shape, signal.dtype)
     for part, patches in _patches(widened(x), g, sizes, groups):
-        left = np.moveaxis(signal[part], 0, 2).reshape(*shape[:2], -1)
-        right = np.moveaxis(patches, 0, 2).reshape(groups, shape[2], -1)
+        places = len(patches) * patches.shape[-1]
+        left = np.moveaxis(signal[part], 0, 2).reshape(*shape[:2], places)
+        right = np.moveaxis(patches, 0, 2).reshape(groups, shape[2], places)
         result += np.matmul(left, np.swapaxes(right, -1, -2))
-    return result.reshape(filters, -1, *sizes).astype(x.dtype, copy=False)
+    return result.reshape(filters, x.shape[1] // groups, *sizes).astype(x.dtype, copy=False)
 
 
 def _filter_gradient_gradient(

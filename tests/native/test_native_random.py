@@ -70,6 +70,21 @@ def test_every_length(n: int) -> None:
     assert_same(Call("categorical", (np.stack([chances, 2 * chances, -chances], 1),)), State(8, 0))
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 3)])
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_draws_of_nothing(shape: tuple[int, ...], dynamic: bool) -> None:
+    """They leave the state as the interpreter's do."""
+    for dtype in (dtypes.FLOAT32, dtypes.FLOAT64, dtypes.FLOAT16):
+        for name in ("random_uniform", "random_normal"):
+            assert_same(Call(name, shape, {"dtype": dtype}, dynamic), State(3, 9))
+    assert_same(Call("random_int", (-3, 7, *shape), dynamic=dynamic), State(4, 0))
+    assert_same(Call("permutation", (0,), dynamic=dynamic), State(5, 0))
+    chances = np.zeros(shape, np.float32)
+    assert_same(Call("bernoulli", (chances,), dynamic=dynamic), State(6, 0))
+    if shape[-1]:
+        assert_same(Call("categorical", (chances,), dynamic=dynamic), State(7, 0))
+
+
 def test_choices_among_what_is_not_a_number() -> None:
     nan, inf = np.nan, np.inf
     logits = np.array([[nan, 1, nan], [inf, inf, 0], [-inf, -inf, -inf], [0, nan, inf]])

@@ -50,8 +50,8 @@ def _conv(w: FunctionWriter, s: Statement) -> None:
     amount, per_group, *window = w.held[filters].sizes
     _demand_groups(w, channels, per_group, amount, groups)
     outputs = [_outputs(w, g, i, n, k) for i, (n, k) in enumerate(zip(sizes, window))]
-    for output in outputs:
-        w.fail_if(_compared(w, "sle", output, "0"))
+    for size in (*outputs, *window):
+        w.fail_if(_compared(w, "sle", size, "0"))
     p = _windows(w, images, amount, per_group, groups, zip(sizes, window, outputs), g)
     _run(w, s, "charl_conv", p, [x, filters, None], 2, [images, amount, *outputs])
 

@@ -8,14 +8,16 @@ already the result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from charl.backend.llvm.functions import FunctionWriter
 from charl.backend.llvm.tensors import allocate
+from charl.core.control import CHECK
 from charl.core.ir import Value
 from charl.kernel import schedule
 from charl.kernel.blocks import PARTS
 from charl.kernel.build import Kernel
+from charl.kernel.nest import may_stop
 from charl.types.types import Tensor
 
 Arguments = Sequence[tuple[str, str]]  # registers with their types
@@ -31,7 +33,40 @@ def launch(w: FunctionWriter, kernel: Kernel, given: Arguments) -> str:
     grain = schedule.grain(kernel.inner, kernel.cost)
     if kernel.outermost is None or (count.isdecimal() and int(count) <= 2 * grain):
         return whole(w, kernel, count, given)
-    return share(w, kernel, count, str(grain), given)
+    if not stops_before_loops(kernel):
+        return share(w, kernel, count, str(grain), given)
+    empty = w.text.let(f"icmp eq i64 {count}, 0")
+    return either(
+        w,
+        empty,
+        lambda: whole(w, kernel, count, given),
+        lambda: share(w, kernel, count, str(grain), given),
+    )
+
+
+def stops_before_loops(kernel: Kernel) -> bool:
+    """Whether it makes sure of something, such as an index, that must be so where there are no
+    elements, too: no thread is given a stretch of nothing."""
+    return any(
+        s.op is CHECK or may_stop(s.op.name, s.operands) for s in kernel.function.body.statements
+    )
+
+
+def either(
+    w: FunctionWriter, condition: str, then: Callable[[], str], otherwise: Callable[[], str]
+) -> str:
+    """The status of one of two calls."""
+    text = w.text
+    labels = text.label("then"), text.label("otherwise")
+    done = text.label("done")
+    text.branch(condition, *labels)
+    found = []
+    for label, call in zip(labels, (then, otherwise)):
+        text.place(label)
+        found.append((call(), text.here))
+        text.jump(done)
+    text.place(done)
+    return text.phi("i32", found)
 
 
 def turns_of(w: FunctionWriter, kernel: Kernel) -> str:
@@ -53,18 +88,13 @@ def launch_in_parts(
     turns, parts = cut(w, kernel, count)
     if parts.isdecimal():
         return several(w, kernel, join, (count, turns, parts), given, result, value)
-    at_once, in_parts, done = (text.label(x) for x in ("once", "several", "joined"))
-    text.branch(text.let(f"icmp sle i64 {parts}, 1"), at_once, in_parts)
-    text.place(at_once)
-    once = whole(w, kernel, count, one_part(given, result))
-    after_once = text.here
-    text.jump(done)
-    text.place(in_parts)
-    joined = several(w, kernel, join, (count, turns, parts), given, result, value)
-    after_parts = text.here
-    text.jump(done)
-    text.place(done)
-    return text.phi("i32", [(once, after_once), (joined, after_parts)])
+    cuts = (count, turns, parts)
+    return either(
+        w,
+        text.let(f"icmp sle i64 {parts}, 1"),
+        lambda: whole(w, kernel, count, one_part(given, result)),
+        lambda: several(w, kernel, join, cuts, given, result, value),
+    )
 
 
 def one_part(given: Arguments, result: Arguments) -> Arguments:
