@@ -23,8 +23,10 @@ class Measured:
 @record(eq=False)
 class Profile:
     """What was measured, and the seconds of the whole run; not `counted` where the program was
-    only looked at from time to time."""
+    only looked at from time to time. `together` are the statements that a run which measures
+    nothing does by rows, each list as one piece of work."""
 
     measured: list[Measured]
     seconds: float
     counted: bool
+    together: tuple[list[Statement], ...] = ()

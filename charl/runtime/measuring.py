@@ -6,6 +6,9 @@ import ctypes
 import time
 
 from charl.backend.llvm.measuring import WORDS
+from charl.backend.llvm.prepared import prepared
+from charl.core.control import SWEEP
+from charl.core.ir import Program, Statement
 from charl.core.measured import Measured, Profile
 from charl.runtime.image import Image
 from charl.runtime.library import library
@@ -15,7 +18,8 @@ class Counters:
     """The counters of an image's sites, and the clock that they are read by."""
 
     def __init__(self, image: Image) -> None:
-        self.asked, self.sites = image.asked, image.origin().sites
+        origin = image.origin()
+        self.asked, self.sites, self.program = image.asked, origin.sites, origin.program
         self.words = (ctypes.c_int64 * (WORDS * max(1, len(self.sites))))()
         self.start()
 
@@ -36,4 +40,12 @@ class Counters:
                         site.function, site.statement, ticks * tick, calls, moved, work, hosted
                     )
                 )
-        return Profile(found, seconds, counted=True)
+        return Profile(found, seconds, counted=True, together=swept(self.program))
+
+
+def swept(program: Program) -> tuple[list[Statement], ...]:
+    """The statements of each sweep that the program has when it is not measured."""
+    fast, _ = prepared(program)
+    functions = fast.functions.values()
+    sweeps = [s for function in functions for s in function.body.walk() if s.op is SWEEP]
+    return tuple([s for block in sweep.blocks for s in block.walk()] for sweep in sweeps)

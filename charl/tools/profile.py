@@ -5,6 +5,9 @@ program counts to that line. The second has a row for each kernel, product, loop
 is compared with the machine's peak (`runtime/peak.py`): the bytes that must be moved with its
 memory, the operations with its arithmetic; the larger share is shown. Data that lie in a cache
 come faster than memory, so that a share may be above 100%.
+
+Statements are measured one by one. What runs as one piece of work otherwise (`kernel/sweep.py`) is
+named below the tables, by its lines.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 25
 WIDEST = 60
 OUTSIDE = "everything else"
+TOGETHER = "measured one by one here, and otherwise a single piece of work, done by rows:"
 
 
 @record(frozen=False)
@@ -72,6 +76,9 @@ def tell(profile: Profile, path: str) -> None:
     if profile.counted:
         print(file=sys.stderr)
         show(table(parts, profile, lambda row: row.what), header=True)
+    if pieces := together(profile):
+        listed = [f"  {in_words(piece)}" for piece in pieces]
+        print("\n".join(["", TOGETHER, *listed]), file=sys.stderr)
     if peak is not None:
         rates = f"{readable(peak.bytes)}/s of memory, {peak.operations / 1e9:.0f} GFlop/s (float32)"
         print(f"\npeak of this machine: {rates}", file=sys.stderr)
@@ -155,6 +162,22 @@ def place(row: Row) -> str:
     return f"{row.span.source.name}:{row.span.source.location(row.span.start)[0]}"
 
 
+def together(profile: Profile) -> list[list[tuple[str, int]]]:
+    """The lines, with their files, of each piece of work that has several, when not measured."""
+    found = []
+    for statements in profile.together:
+        spans = [users_span(s.span) for s in statements]
+        lines = {(s.source.name, s.source.location(s.start)[0]) for s in spans if s is not None}
+        if len(lines) > 1:
+            found.append(sorted(lines))
+    return found
+
+
+def in_words(lines: Sequence[tuple[str, int]]) -> str:
+    files = {file: [n for name, n in lines if name == file] for file, _ in lines}
+    return "; ".join(f"{file}:{', '.join(map(str, n))}" for file, n in files.items())
+
+
 def source_text(row: Row) -> str:
     if row.span is None:
         return ""
@@ -217,6 +240,9 @@ def as_json(profile: Profile, peak: Peak | None, lines: Sequence[Row], parts: Se
     found["lines"] = [as_entry(row, profile.counted, text=source_text(row)) for row in lines]
     if profile.counted:
         found["parts"] = [as_entry(row, True, what=row.what) for row in parts]
+        found["together"] = [
+            [{"file": file, "line": line} for file, line in lines] for lines in together(profile)
+        ]
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 

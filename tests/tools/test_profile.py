@@ -62,6 +62,40 @@ def test_the_tables(program: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "svd (interpreter)" in parts and "kernel: " in parts
 
 
+TRAINED = """
+fn loss(w: float32[256, 64], v: float32[64, 32], x: float32[128, 256]) -> float32 {
+    let h = relu(x @ w)
+    let y = h @ v
+    sum(y * y)
+}
+let (w, v) = (ones([256, 64]) * 0.01, ones([64, 32]) * 0.01)
+let x = ones([128, 256])
+for i in 0..3 {
+    let (dw, dv) = grad(|p| loss(p.0, p.1, x))((w, v))
+    w = w - 1e-3 * dw
+    v = v - 1e-3 * dv
+}
+print(sum(w) > 0, sum(v) > 0)
+"""
+
+
+def test_lines_that_are_one_piece_of_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.ch").write_text(TRAINED)
+    found = profiled("a.ch")["together"]
+    lines = [[place["line"] for place in piece] for piece in found]
+    assert all(place["file"] == "a.ch" for piece in found for place in piece)
+    assert any({3, 4} <= set(piece) for piece in lines)
+    assert all(len(piece) > 1 and piece == sorted(piece) for piece in lines)
+    assert main(["run", "--backend", "native", "--profile", "a.ch"]) == 0
+    (told,) = (t for t in capsys.readouterr().err.split("\n\n") if t.startswith("measured one"))
+    assert [line.strip() for line in told.splitlines()[1:]] == [
+        f"a.ch:{', '.join(map(str, piece))}" for piece in lines
+    ]
+
+
 def test_what_is_counted(program: str) -> None:
     found = profiled(program)
     parts = {
