@@ -13,9 +13,24 @@ from charl.check.infer import final
 from charl.records import fields, values_of
 from charl.types import types
 from charl.types.dtypes import DType
-from charl.types.types import Tensor
+from charl.types.types import Tensor, Type
 
 NODES = (tree.Expr, tree.Statement)
+
+
+class Finals:
+    """Final types, each found once: that of a large model is asked for with every use of it."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[Type, Type]] = {}
+
+    def __call__(self, type: Type) -> Type:
+        if isinstance(type, Tensor):
+            return final(type)
+        known = self._found.get(id(type))
+        if known is None:  # the type is kept with it, so that the number stays its own
+            known = self._found[id(type)] = type, final(type)
+        return known[1]
 
 
 def finish_instance(frame: Frame) -> None:
@@ -30,17 +45,18 @@ def finish_instance(frame: Frame) -> None:
 
 
 def finish(frame: Frame, root: tree.Expr | tree.Statement) -> None:
+    finals = Finals()
     stack: list[Any] = [root]
     while stack:
         node = stack.pop()
         if isinstance(node, tree.Expr):
-            node.type = final(node.type)
+            node.type = finals(node.type)
             if isinstance(node, tree.Apply) and node.op.name == "list_make":
                 _check_element(frame, node)
             if isinstance(node, tree.Constant):
                 _finish_constant(frame, node)
                 continue
-        _push(stack, PARTS[type(node)](node))
+        _push(stack, PARTS[type(node)](node), finals)
 
 
 def _check_element(frame: Frame, node: tree.Apply) -> None:
@@ -58,14 +74,14 @@ def _check_element(frame: Frame, node: tree.Apply) -> None:
             node.type = types.BROKEN
 
 
-def _push(stack: list[Any], values: tuple[Any, ...]) -> None:
+def _push(stack: list[Any], values: tuple[Any, ...], finals: Finals) -> None:
     for value in values:
         if isinstance(value, NODES):
             stack.append(value)
         elif isinstance(value, tree.Variable):
-            value.type = final(value.type)
+            value.type = finals(value.type)
         elif isinstance(value, tuple):
-            _push(stack, value)
+            _push(stack, value, finals)
 
 
 # Fields with these annotations hold neither nodes nor variables; types are made final apart.

@@ -18,6 +18,7 @@ types of leaves still name the checker's sizes; `lower/sizes.py` puts in what is
 from __future__ import annotations
 
 from functools import cache
+from itertools import accumulate
 
 from charl.check import types_of
 from charl.types import types
@@ -122,9 +123,14 @@ def parts_of(type: Type) -> tuple[Type, ...]:
 
 def part_range(type: Type, index: int) -> tuple[int, int]:
     """Where the leaves of item `index` lie among those of the whole: start and stop."""
-    parts = parts_of(type)
-    start = sum(len(leaves_of(part)) for part in parts[:index])
-    return start, start + len(leaves_of(parts[index]))
+    bounds = part_bounds(type)
+    return bounds[index], bounds[index + 1]
+
+
+@cache
+def part_bounds(type: Type) -> tuple[int, ...]:
+    """Where the leaves of each item begin, and where those of the last end."""
+    return (0, *accumulate(len(leaves_of(part)) for part in parts_of(type)))
 
 
 def alternatives(type: Type) -> tuple[Leaves, ...]:

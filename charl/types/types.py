@@ -109,6 +109,9 @@ class Struct(Type):
     arguments: tuple[Type | Dim, ...]
     fields: tuple[Type, ...]
 
+    def __hash__(self) -> int:
+        return hash((self.declaration, self.arguments))  # the fields of a model are many
+
 
 @record
 class Enum(Type):

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from charl.backend.llvm import measuring
+from charl.backend.llvm.driving import LONG, only_drives
 from charl.backend.llvm.layout import (
     Held,
     dtype_of,
@@ -146,7 +147,12 @@ class FunctionWriter:
         header = f"define internal {self.return_type()} {self.module.symbol(self.function.name)}"
         if self.slot_words:
             self.text.entry.insert(0, f"  %slots = alloca i64, i64 {self.slot_words}, align 16")
-        return f"{header}({', '.join(parameters)}) {{\n{self.text.body()}\n}}\n"
+        return f"{header}({', '.join(parameters)}){self.effort()} {{\n{self.text.body()}\n}}\n"
+
+    def effort(self) -> str:
+        """Whether LLVM is to leave the function as it is, as an attribute."""
+        is_long = len(self.text.lines) > LONG and not self.module.may_recur(self.function.name)
+        return " noinline optnone" if is_long and only_drives(self.function) else ""
 
     def return_type(self) -> str:
         return return_type(self.function)

@@ -22,7 +22,8 @@ from charl.backend.llvm.functions import (
     constant_literal,
     writer,
 )
-from charl.backend.llvm.launch import launch, launch_in_parts, symbol
+from charl.backend.llvm.kernel_texts import SELF
+from charl.backend.llvm.launch import launch, launch_in_parts
 from charl.backend.llvm.layout import Held, dtype_of, rank, register_types
 from charl.backend.llvm.module import INDEPENDENT_ACCESS, INDEPENDENT_TURNS, Module
 from charl.backend.llvm.scalars import has_form, scalar
@@ -40,7 +41,7 @@ from charl.core.ir import Block, Statement, Value
 from charl.kernel.build import Kernel, named
 from charl.kernel.nest import STOPPING, row_bytes
 from charl.kernel.overwriting import overwritable
-from charl.records import record
+from charl.records import record, replace
 from charl.types.types import Tensor, is_scalar
 
 FEW_BYTES = 1 << 10  # of rows on the stack, that any caller can have on its own
@@ -93,7 +94,7 @@ def prepare(w: FunctionWriter, s: Statement) -> Call:
     over = taken_over(s, overwritable(kernel), w.dying) if w.dying else {}
     own = dict(zip((*kernel.inputs, *s.results), kernel.function.body.parameters[2:]))
     shared = {own[v] for pair in over.items() for v in pair}
-    may_fail = define(w.module, kernel, shared)
+    kernel, may_fail = defined(w.module, kernel, shared)
     given = arguments(w, kernel)
     alone = {x: nobody_else(w, x) for x in over.values()}
     places = [
@@ -119,18 +120,25 @@ def let_go(w: FunctionWriter, call: Call) -> None:
         w.release(left)
 
 
-def define(module: Module, kernel: Kernel, shared: Collection[Value]) -> bool:
-    """Writes the kernel's function, and whether that may fail; `shared` are its parameters that may
-    be the same memory."""
-    writer = KernelWriter(module, kernel, shared)
-    module.kernels.append(kernel)
-    module.kernel_texts.append(writer.write())
-    if kernel.join is not None:
-        joining = KernelWriter(module, kernel.join, ())
-        module.kernels.append(kernel.join)
-        module.kernel_texts[-1] += joining.write()
-        return writer.may_fail or joining.may_fail
-    return writer.may_fail
+def defined(module: Module, kernel: Kernel, shared: Collection[Value]) -> tuple[Kernel, bool]:
+    """The kernel with its function written, or with that of an equal kernel, and whether it may
+    fail; `shared` are its parameters that may be the same memory."""
+    functions = [kernel] if kernel.join is None else [kernel, kernel.join]
+    writer, *joining = (KernelWriter(module, k, shared if k is kernel else ()) for k in functions)
+    text = writer.write() + "".join(j.write() for j in joining)
+    name = kernel.function.name
+    known = module.kernel_texts.kernel(name, text)
+    if known == name:
+        module.kernels += functions
+    else:
+        kernel = called(kernel, known)
+    return kernel, any(each.may_fail for each in (writer, *joining))
+
+
+def called(kernel: Kernel, name: str) -> Kernel:
+    """The same kernel by another name."""
+    join = None if kernel.join is None else called(kernel.join, f"{name}.join")
+    return replace(kernel, function=replace(kernel.function, name=name), join=join)
 
 
 def result_argument(
@@ -224,7 +232,7 @@ class KernelWriter(FunctionWriter):
 
     def __init__(self, module: Module, kernel: Kernel, shared: Collection[Value]) -> None:
         super().__init__(module, kernel.function)
-        self.name = symbol(kernel)
+        self.name = SELF + kernel.function.name[len(kernel.function.name.partition(".")[0]) :]
         self.shared = shared
         self.checked = False
         self.sums = carried_sums(kernel.function.body)

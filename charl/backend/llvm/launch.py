@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from charl.backend.llvm.functions import FunctionWriter
+from charl.backend.llvm.kernel_texts import SELF
+from charl.backend.llvm.module import Module
 from charl.backend.llvm.tensors import allocate
 from charl.core.control import CHECK
 from charl.core.ir import Value
@@ -21,10 +23,6 @@ from charl.kernel.nest import may_stop
 from charl.types.types import Tensor
 
 Arguments = Sequence[tuple[str, str]]  # registers with their types
-
-
-def symbol(kernel: Kernel) -> str:
-    return f"@{kernel.function.name}"
 
 
 def launch(w: FunctionWriter, kernel: Kernel, given: Arguments) -> str:
@@ -149,19 +147,19 @@ def whole(w: FunctionWriter, kernel: Kernel, count: str, given: Arguments) -> st
     operands = [("i64", "0"), ("i64", count), *given]
     varying = [(kind, f"%a{n}") for n, (kind, x) in enumerate(operands) if not is_literal(x)]
     listed = [f"{kind} {x if is_literal(x) else f'%a{n}'}" for n, (kind, x) in enumerate(operands)]
-    name = symbol(kernel)
     parameters = ", ".join(f"{kind} {x}" for kind, x in varying)
-    w.module.kernel_texts[-1] += "\n".join(
+    text = "\n".join(
         [
-            f"define internal i32 {name}.whole({parameters}) {{",
-            f"  %status = call i32 {name}({', '.join(listed)})",
+            f"define internal i32 {SELF}({parameters}) {{",
+            f"  %status = call i32 @{kernel.function.name}({', '.join(listed)})",
             "  ret i32 %status",
             "}",
             "",
         ]
     )
+    called = w.module.kernel_texts.beside(kernel.function.name, "whole", text)
     passed = ", ".join(f"{kind} {x}" for kind, x in operands if not is_literal(x))
-    return w.text.let(f"call i32 {name}.whole({passed})")
+    return w.text.let(f"call i32 {called}({passed})")
 
 
 def is_literal(text: str) -> bool:
@@ -184,14 +182,13 @@ def share(
     for place, (kind, text) in enumerate(words):
         w.put_word(w.text, place, kind, text)
     w.slot_words = max(w.slot_words, len(words))
-    name = symbol(kernel)
-    w.module.kernel_texts[-1] += part(name, [kind for kind, _ in given], numbered)
+    body = part(w.module, kernel, [kind for kind, _ in given], numbered=numbered)
     run = w.declare("charl_parallel", "i32", ["ptr", "ptr", "i64", "i64"])
-    return w.text.let(f"call i32 {run}(ptr {name}.part, ptr {w.slots}, i64 {count}, i64 {turns})")
+    return w.text.let(f"call i32 {run}(ptr {body}, ptr {w.slots}, i64 {count}, i64 {turns})")
 
 
-def part(name: str, kinds: Sequence[str], numbered: bool) -> str:
-    """The kernel with its operands in memory, as `charl_parallel` calls it."""
+def part(module: Module, kernel: Kernel, kinds: Sequence[str], *, numbered: bool = False) -> str:
+    """The kernel with its operands in memory, as `charl_parallel` calls it: its symbol."""
     lines = []
     for place, kind in enumerate([*kinds, "i64"] if numbered else kinds):
         lines.append(f"  %p{place} = getelementptr i64, ptr %words, i64 {place}")
@@ -200,13 +197,14 @@ def part(name: str, kinds: Sequence[str], numbered: bool) -> str:
     if numbered:
         lines.append(f"  %number = udiv i64 %low, %a{len(kinds)}")
         listed += ", i64 %number"
-    return "\n".join(
+    text = "\n".join(
         [
-            f"define internal i32 {name}.part(ptr %words, i64 %low, i64 %high) {{",
+            f"define internal i32 {SELF}(ptr %words, i64 %low, i64 %high) {{",
             *lines,
-            f"  %status = call i32 {name}(i64 %low, i64 %high{listed})",
+            f"  %status = call i32 @{kernel.function.name}(i64 %low, i64 %high{listed})",
             "  ret i32 %status",
             "}",
             "",
         ]
     )
+    return module.kernel_texts.beside(kernel.function.name, "part", text)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from charl.backend.llvm.descriptions import Descriptions, boxes_of, kind_of
+from charl.backend.llvm.kernel_texts import KernelTexts
 from charl.backend.llvm.layout import dtype_of
 from charl.backend.llvm.math import PREFIX
 from charl.backend.llvm.measuring import DECLARATIONS
@@ -115,7 +116,7 @@ class Module:
         self.measures = measures
         self.sites: list[Site] = []
         self.kernels: list[Kernel] = []
-        self.kernel_texts: list[str] = []
+        self.kernel_texts = KernelTexts()
         self._numbers: dict[object, int] = {}
         self._symbols: dict[str, str] = {}
         self._declared: dict[str, str] = {}
@@ -224,4 +225,4 @@ class Module:
         if self.measures:
             data.append(DECLARATIONS)
         routines = self._declared.values()
-        return parts(PRELUDE, data, routines, self.kernel_texts, "\n".join(bodies))
+        return parts(PRELUDE, data, routines, self.kernel_texts.written(), "\n".join(bodies))

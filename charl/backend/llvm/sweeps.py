@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from charl.backend.llvm.functions import FunctionWriter, writer
 from charl.backend.llvm.kernels import Call, bind_results, let_go, prepare
-from charl.backend.llvm.launch import part, symbol, turns_of
+from charl.backend.llvm.launch import part, turns_of
 from charl.backend.llvm.products import (
     axes_of,
     describe,
@@ -117,11 +117,9 @@ def kernel_part(w: FunctionWriter, call: Call, rows: str) -> Part:
     words = w.text.alloca("i64", max(len(call.arguments), 1))
     for place, (kind, text) in enumerate(call.arguments):
         put_words(w, words, [text], place, kind)
-    name = symbol(call.kernel)
-    kinds = [kind for kind, _ in call.arguments]
-    w.module.kernel_texts[-1] += part(name, kinds, numbered=False)
+    body = part(w.module, call.kernel, [kind for kind, _ in call.arguments])
     turns = w.size(call.kernel.turns) if rows else turns_of(w, call.kernel)
-    return Part(f"{name}.part", words, turns)
+    return Part(body, words, turns)
 
 
 def product_part(w: FunctionWriter, s: Statement, rows: str) -> Part:
