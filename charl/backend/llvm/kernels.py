@@ -41,7 +41,7 @@ from charl.core.ir import Block, Statement, Value
 from charl.kernel.build import Kernel, named
 from charl.kernel.nest import STOPPING, row_bytes
 from charl.kernel.overwriting import overwritable
-from charl.records import record, replace
+from charl.records import record
 from charl.types.types import Tensor, is_scalar
 
 FEW_BYTES = 1 << 10  # of rows on the stack, that any caller can have on its own
@@ -131,14 +131,8 @@ def defined(module: Module, kernel: Kernel, shared: Collection[Value]) -> tuple[
     if known == name:
         module.kernels += functions
     else:
-        kernel = called(kernel, known)
+        kernel = named(kernel, known)
     return kernel, any(each.may_fail for each in (writer, *joining))
-
-
-def called(kernel: Kernel, name: str) -> Kernel:
-    """The same kernel by another name."""
-    join = None if kernel.join is None else called(kernel.join, f"{name}.join")
-    return replace(kernel, function=replace(kernel.function, name=name), join=join)
 
 
 def result_argument(
