@@ -2,8 +2,8 @@
 
     python benchmarks/bfloat16_product.py [SIZE ...]
 
-Multiplied and added up in float32, rounded once. PyTorch uses what the CPU has for bfloat16 (AMX or
-AVX512); where it has nothing, both convert.
+Multiplied and added up in float32, rounded once. Both use what the CPU has for bfloat16 (AMX or
+AVX512-BF16); where it has nothing, both convert. The first line tells what Charl's runtime found.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from measure import Contestant, contest, peer, timed
 
 import charl
+from charl.runtime.library import library
 
 PROGRAM = """
 fn multiply(size: int, times: int) -> (float, float) {
@@ -29,6 +30,8 @@ fn multiply(size: int, times: int) -> (float, float) {
 """
 GOAL = {"PyTorch": 0.8}
 LONGEST = 10.0  # seconds for one product
+# As in `charl/runtime/native/squares.h`.
+MULTIPLIERS = ("products of float32", "AVX512-BF16", "AMX-BF16")
 
 
 def in_charl(size: int, times: int) -> Contestant:
@@ -45,6 +48,7 @@ def in_pytorch(torch: Any, size: int, times: int) -> Contestant:
 
 
 def main() -> None:
+    print(f"Charl multiplies bfloat16 with {MULTIPLIERS[library().charl_bfloat16_multiplier()]}")
     torch = peer("torch")
     for size in [int(a) for a in sys.argv[1:]] or [1024, 2048]:
         times = max(1, (2048 // size) ** 3)

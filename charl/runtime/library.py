@@ -35,6 +35,7 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "charl_parallel": (c_int32, [BODY, c_void_p, c_int64, c_int64]),
     "charl_threads": (c_int64, []),
     "charl_ticks": (c_int64, []),
+    "charl_bfloat16_multiplier": (c_int32, []),
     "charl_blas_loader": (None, [LOADER]),
     "charl_output_to": (None, [SEND]),
     "charl_use_blas": (None, [c_void_p] * 4),

@@ -11,6 +11,9 @@ summed.
 The description of a product is written into words on the stack (`Product` in `native/product.h`),
 and the runtime spreads its rows or columns over threads. Products of a few small matrices of
 constant sizes are written out here instead (`small_products.py`).
+
+The runtime reads and writes bfloat16 as it is, for the CPU may have instructions for that
+(`native/bfloat16.c`). float16, and bfloat16 in small products, is widened first.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from charl.backend.llvm.strided import MatrixProduct, Operand, product_of, strid
 from charl.backend.llvm.tensors import (
     demand_equal,
     item_bytes,
+    no_memory_if,
 )
 from charl.backend.llvm.text import Text
 from charl.core.ir import Statement, Value
@@ -31,9 +35,10 @@ from charl.kernel.sweep import Rows, size_known
 from charl.ops.contract import PRODUCTS
 from charl.records import record
 from charl.types.dims import Dim
-from charl.types.dtypes import FLOAT32, FLOAT64, DType
+from charl.types.dtypes import BFLOAT16, FLOAT32, FLOAT64, DType
 
-KINDS = ("float32", "float64", "int8", "int16", "int32", "int64")  # as in `native/product.h`
+# As in `native/product.h`.
+KINDS = ("float32", "float64", "int8", "int16", "int32", "int64", "bfloat16")
 MOST_OUTER = 6
 AT_ONCE = 28  # rows; below that BLAS takes longer to rearrange the right side than to multiply
 HEAD_WORDS = 13
@@ -70,10 +75,11 @@ def _product(w: FunctionWriter, s: Statement) -> None:
     for i, j in (*axes.batch, *axes.summed):
         demand_equal(w, x, i, y, j)
     call = RuntimeCall(w)
-    a, b = operand(call, x), operand(call, y)
+    narrow = stays_narrow(s, w.views)
+    a, b = (operand(call, v, reckons=not narrow) for v in s.operands)
     sizes = sizes_of(axes, a, b)
-    working = wide(result.dtype)
-    c = Operand(call.write(result, sizes, reckons=True), tuple(sizes))
+    working = result.dtype if narrow else wide(result.dtype)
+    c = Operand(call.write(result, sizes, reckons=not narrow), tuple(sizes))
     p = matrix_product(w.text, axes, a, b, c)
     if p is None:
         (bi, bj), (si, sj) = (tuple(zip(*pairs)) or ((), ()) for pairs in (axes.batch, axes.summed))
@@ -81,11 +87,29 @@ def _product(w: FunctionWriter, s: Statement) -> None:
         b = ordered(call, b, (*bj, *sj, *axes.right), working)
         p = matrix_product(w.text, in_order(axes), a, b, c)
         assert p is not None
-    if is_small(p, working):
+    if not narrow and is_small(p, working):
         write_small_product(w, p, working)
     else:
-        call_runtime(w, p, working)
+        status = call_runtime(w, p, working)
+        if narrow:  # the runtime needs memory for it
+            no_memory_if(w, w.text.let(f"icmp ne i32 {status}, 0"), working, sizes)
     call.finish()
+
+
+def stays_narrow(s: Statement, views: Mapping[Value, tuple[int, ...]]) -> bool:
+    """Whether the runtime makes a product of bfloat16 from the operands as they lie."""
+    if s.results[0].dtype != BFLOAT16:
+        return False
+    p = _planned(s, views)
+    return p is None or not is_small(p, FLOAT32)
+
+
+def _planned(s: Statement, views: Mapping[Value, tuple[int, ...]]) -> MatrixProduct | None:
+    """The product, as far as the types tell: sizes known only to the run have no name of their own,
+    and there are no pointers."""
+    axes = axes_of(s)
+    a, b = (Operand("", names_of(v.shape), views.get(v)) for v in s.operands)
+    return matrix_product(Text(), axes, a, b, Operand("", tuple(sizes_of(axes, a, b))))
 
 
 def sizes_of(axes: Axes, a: Operand, b: Operand) -> list[str]:
@@ -116,8 +140,7 @@ def rows_of_product(s: Statement, views: Mapping[Value, tuple[int, ...]]) -> Row
     x, y = s.operands
     (result,) = s.results
     axes = axes_of(s)
-    a, b = (Operand("", names_of(v.shape), views.get(v)) for v in s.operands)
-    p = matrix_product(Text(), axes, a, b, Operand("", tuple(sizes_of(axes, a, b))))
+    p = _planned(s, views)
     if (
         p is None
         or result.dtype not in (FLOAT32, FLOAT64)
@@ -126,6 +149,7 @@ def rows_of_product(s: Statement, views: Mapping[Value, tuple[int, ...]]) -> Row
         or any(axis.a == "0" for axis in p.outer)  # columns that are cut
     ):
         return None
+    a, b = (Operand("", names_of(v.shape), views.get(v)) for v in s.operands)
     first, other = axes.batch[0] if axes.batch else (axes.left[0], None)
     aligned = {x} if a.memory_axis(first) == 0 else set()
     if other is None:
@@ -154,10 +178,10 @@ def turns_of_row(text: Text, p: MatrixProduct, rows: str) -> str:
 # --- Operands ------------------------------------------------------------------------------------
 
 
-def operand(call: RuntimeCall, value: Value) -> Operand:
+def operand(call: RuntimeCall, value: Value, *, reckons: bool = True) -> Operand:
     """A value as a product sees it; a scalar is a tensor without axes."""
     w = call.w
-    return Operand(call.read(value, reckons=True), w.held[value].sizes, w.views.get(value))
+    return Operand(call.read(value, reckons=reckons), w.held[value].sizes, w.views.get(value))
 
 
 def ordered(call: RuntimeCall, x: Operand, order: Sequence[int], dtype: DType) -> Operand:
@@ -202,7 +226,8 @@ def put_words(
         w.text.put(f"store {kind} {value}, ptr {at}")
 
 
-def call_runtime(w: FunctionWriter, p: MatrixProduct, dtype: DType) -> None:
+def call_runtime(w: FunctionWriter, p: MatrixProduct, dtype: DType) -> str:
+    """Returns the status, which only bfloat16 can spoil."""
     words = describe(w, p, dtype)
     call = w.declare("charl_product", "i32", ["ptr"])
-    w.text.let(f"call i32 {call}(ptr {words})")
+    return w.text.let(f"call i32 {call}(ptr {words})")

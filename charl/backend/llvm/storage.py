@@ -13,6 +13,7 @@ from charl.backend.llvm import linear_algebra
 from charl.backend.llvm.conversions import narrow
 from charl.backend.llvm.kernels import taken_over
 from charl.backend.llvm.prepared import prepared
+from charl.backend.llvm.products import stays_narrow
 from charl.backend.llvm.runtime_calls import wide
 from charl.backend.llvm.sweeps import only_here, passed_on
 from charl.backend.llvm.views import transposed_views
@@ -21,6 +22,7 @@ from charl.core.ir import Function, Program, Statement, Value
 from charl.kernel import schedule
 from charl.kernel.build import Kernel, Kernels
 from charl.kernel.overwriting import overwritable
+from charl.ops.contract import PRODUCTS
 from charl.transform.memory import Elsewhere, Footprint, Placed, Storage, Stores, footprint
 from charl.types.types import is_scalar
 
@@ -65,6 +67,8 @@ def stores(kernels: Kernels, function: Function) -> Stores:
         if name in NOT_MADE:
             return Storage([Elsewhere() for _ in results])
         if name in RECKONED:
+            if name in PRODUCTS and stays_narrow(statement, views):
+                return Storage(nowhere)
             return Storage(nowhere, on_the_way(statement))
         if not results or not statement.operands or is_scalar(statement.operands[0].type):
             return Storage(nowhere)

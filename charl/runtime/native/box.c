@@ -3,6 +3,7 @@
  * Comparing keeps its own stack, as a list of any length may be made of boxes. Sums follow the
  * value on the program's stack and stop before that is used up.
  */
+#include "bfloat16.h"
 #include "values.h"
 
 #include <stdlib.h>
@@ -39,23 +40,6 @@ void charl_blame(int64_t site, const int64_t *words, int64_t count) {
 
 /* --- Numbers --------------------------------------------------------------------------------- */
 
-static float from_bfloat(uint16_t bits) {
-    uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return value;
-}
-
-/* Rounded to nearest, ties to even. */
-static uint16_t to_bfloat(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if (value != value) {
-        return (uint16_t)(bits >> 31 ? 0xFFC0 : 0x7FC0);
-    }
-    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-}
-
 #define EACH_EQUAL(T)                                                                              \
     for (int64_t i = 0; i < count; i++) {                                                          \
         if (!(((const T *)a)[i] == ((const T *)b)[i])) {                                           \
@@ -74,7 +58,7 @@ static int equal_numbers(int64_t dtype, const void *a, const void *b, int64_t co
         EACH_EQUAL(double);
     case BFLOAT16:
         for (int64_t i = 0; i < count; i++) {
-            if (from_bfloat(((const uint16_t *)a)[i]) != from_bfloat(((const uint16_t *)b)[i])) {
+            if (from_bfloat16(((const uint16_t *)a)[i]) != from_bfloat16(((const uint16_t *)b)[i])) {
                 return 0;
             }
         }
@@ -100,8 +84,8 @@ static void add_numbers(int64_t dtype, void *to, const void *a, const void *b, i
         EACH_SUM(double);
     case BFLOAT16:
         for (int64_t i = 0; i < count; i++) {
-            float sum = from_bfloat(((const uint16_t *)a)[i]) + from_bfloat(((const uint16_t *)b)[i]);
-            ((uint16_t *)to)[i] = to_bfloat(sum);
+            float sum = from_bfloat16(((const uint16_t *)a)[i]) + from_bfloat16(((const uint16_t *)b)[i]);
+            ((uint16_t *)to)[i] = to_bfloat16(sum);
         }
     }
 }

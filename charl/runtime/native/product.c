@@ -2,11 +2,13 @@
  *
  * float32 and float64 go to tiles.c where that is faster or BLAS cannot take them, else to BLAS (its
  * routines are handed over by the host when the first product asks for them, and work on one thread).
- * Whole numbers go to plain loops, as does what is left over on machines that have no tiles. The rows
- * of all matrices, or the columns when there are few rows, are cut into stretches whose borders depend
- * on the sizes alone: the same product gives the same bits on any number of threads.
+ * Whole numbers go to plain loops, as does what is left over on machines that have no tiles; bfloat16
+ * goes to bfloat16.c. The rows of all matrices, or the columns when there are few rows, are cut into
+ * stretches whose borders depend on the sizes alone: the same product gives the same bits on any number
+ * of threads.
  */
 #include "product.h"
+#include "squares.h"
 
 #include <string.h>
 
@@ -85,8 +87,9 @@ LOOPS(loops_int64, int64_t, uint64_t)
 
 typedef void Loops(Matrix, Matrix, void *, int64_t, int64_t, int64_t, int64_t, int);
 static Loops *const loops[KINDS] = {loops_float32, loops_float64, loops_int8,
-                                    loops_int16,   loops_int32,   loops_int64};
-static const int64_t widths[KINDS] = {4, 8, 1, 2, 4, 8};
+                                    loops_int16,   loops_int32,   loops_int64,
+                                    NULL};
+static const int64_t widths[KINDS] = {4, 8, 1, 2, 4, 8, 2};
 
 /* --- BLAS ------------------------------------------------------------------------------------ */
 
@@ -179,7 +182,7 @@ static int64_t outer_count(const Product *p) {
 }
 
 /* Rows [low, high) and columns [left, right) at one position of the outer axes. */
-static void multiply_part(const Product *p, int64_t position, int64_t low, int64_t high,
+static int32_t multiply_part(const Product *p, int64_t position, int64_t low, int64_t high,
                           int64_t left, int64_t right) {
     int64_t a = low * p->a_row, b = left * p->b_column, c = low * p->c_row + left;
     for (int64_t i = p->outer - 1; i >= 0; i--) {
@@ -193,28 +196,35 @@ static void multiply_part(const Product *p, int64_t position, int64_t low, int64
     int64_t width = widths[p->kind];
     Matrix x = {p->a + a * width, p->a_row, p->a_column};
     Matrix y = {p->b + b * width, p->b_row, p->b_column};
-    charl_multiply((Kind)p->kind, x, y, p->c + c * width, p->c_row, high - low, right - left, p->k,
-                   0);
+    char *to = p->c + c * width;
+    if (p->kind == BFLOAT16) {
+        return charl_multiply_bfloat16((Multiplier)charl_bfloat16_multiplier(), x, y,
+                                       (uint16_t *)to, p->c_row, high - low, right - left, p->k);
+    }
+    charl_multiply((Kind)p->kind, x, y, to, p->c_row, high - low, right - left, p->k, 0);
+    return 0;
 }
 
 int32_t charl_product_rows(int64_t *product, int64_t low, int64_t high) {
     const Product *p = (const Product *)product;
-    while (low < high) {
+    int32_t status = 0;
+    while (low < high && status == 0) {
         int64_t position = low / p->m, first = low % p->m;
         int64_t rows = p->m - first < high - low ? p->m - first : high - low;
-        multiply_part(p, position, first, first + rows, 0, p->n);
+        status = multiply_part(p, position, first, first + rows, 0, p->n);
         low += rows;
     }
-    return 0;
+    return status;
 }
 
 int32_t charl_product_columns(int64_t *product, int64_t low, int64_t high) {
     const Product *p = (const Product *)product;
     int64_t count = outer_count(p);
-    for (int64_t position = 0; position < count; position++) {
-        multiply_part(p, position, 0, p->m, low, high);
+    int32_t status = 0;
+    for (int64_t position = 0; position < count && status == 0; position++) {
+        status = multiply_part(p, position, 0, p->m, low, high);
     }
-    return 0;
+    return status;
 }
 
 int64_t charl_product_count(int64_t *product) {

@@ -6,7 +6,7 @@
 
 enum { MOST_OUTER = 6 };
 
-typedef enum { FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, KINDS } Kind;
+typedef enum { FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, BFLOAT16, KINDS } Kind;
 
 /* One more axis around the matrices; strides in elements, zero where an operand has no such axis. */
 typedef struct {

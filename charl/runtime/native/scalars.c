@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bfloat16.h"
 #include "charl.h"
 
 int64_t charl_power(int64_t base, int64_t exponent, int64_t bits, int64_t *fits);
@@ -146,9 +147,7 @@ float __truncdfhf2(double x) {
 /* What LLVM calls, by this name, where a bfloat16 that a loop carries changes registers: the float32,
  * which is one, as a bfloat16. That is returned in the lower half of the register of a float. */
 float __truncsfbf2(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    bits = x == x ? (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 : bits >> 16 | 0x40;
+    uint32_t bits = to_bfloat16(x);
     memcpy(&x, &bits, sizeof x);
     return x;
 }
