@@ -4,6 +4,7 @@
 compare with, as in Python and Julia: `max(a, b)` is `maximum(a, b)`. A number has no axes and no
 axis is a tensor or has a fraction, so that this is plain but for one case: an integer behind a
 tensor, `max(x, 0)`, is an axis to some and the other value to others. It is asked to say which.
+Passed on, as in `fold(xs, 0, max)`, it is what the number of values says that it is called with.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from functools import reduce
 
 from charl.check import tree
+from charl.check.declarations import Function, OpFunction
 from charl.check.dispatch import check_expr
 from charl.check.frame import Frame
 from charl.check.infer import resolve
@@ -45,6 +47,15 @@ def extreme_of_several(
     return reduce(
         lambda a, b: call_op(frame, two, [Supplied(a), Supplied(b)], node.span, expected), values
     )
+
+
+def extreme_of_two(function: Function, count: int) -> OpFunction | None:
+    """What stands for `max` or `min`, passed on as a function, where it is called with so many
+    values: a function value has no axes."""
+    entry = function.statics.get(function.name)
+    if count != 2 or not isinstance(entry, OpFunction) or entry.op.name not in OF_TWO:
+        return None
+    return OpFunction(REGISTRY[OF_TWO[entry.op.name]])
 
 
 def _has_axes(kind: Type) -> bool:

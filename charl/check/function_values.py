@@ -10,10 +10,12 @@ from charl.check.declarations import (
     Function,
     Struct,
 )
+from charl.check.extremes import extreme_of_two
 from charl.check.frame import Frame
 from charl.check.function_calls import call_function
 from charl.check.infer import coerce, join, resolve
 from charl.check.layers import forward_of_layers
+from charl.check.references import op_function
 from charl.check.rules import supplied_expr
 from charl.check.signatures import Supplied
 from charl.source import Span
@@ -33,6 +35,9 @@ def call_value(
     kind = resolve(callee.type)
     match kind:
         case Closure(function=Function() as function):
+            two = extreme_of_two(function, len(supplied))
+            if two is not None:
+                return call_function(frame, op_function(frame, two), supplied, span)
             return call_function(frame, function, supplied, span, callee)
         case Closure(function=Derived() as derived):
             return late.call_derived(frame, derived, callee, supplied, span)
@@ -127,6 +132,8 @@ def accepts(frame: Frame, expr: tree.Expr, wanted: types.Function) -> bool:
     if not isinstance(kind, Closure | types.Struct):
         return False
     if isinstance(kind, Closure) and isinstance(kind.function, Function):
+        if extreme_of_two(kind.function, len(wanted.parameters)) is not None:
+            return True
         required = [p for p in kind.function.parameters if p.default is None]
         return len(required) <= len(wanted.parameters) <= len(kind.function.parameters)
     return True

@@ -94,7 +94,7 @@ elementwise(
 elementwise(
     "sign",
     "-1, 0 or 1; NaN for NaN.",
-    np.sign,
+    lambda x: np.sign(x) + 0,  # of -0.0 it is 0.0 in every dtype
     ints=scalars.unchecked(lambda x: (x > 0) - (x < 0)),
     float64=scalars.signum,
     no_gradient=LEVELS,
