@@ -95,6 +95,25 @@ def test_what_fails_within_is_told_as_ever() -> None:
     assert found == shown(text, "interpreter")
 
 
+def test_an_index_is_wrong_though_there_are_no_rows() -> None:
+    text = """
+fn scores(x: float32[N, 256], w: float32[256, 64], v: float32[64, 64], bias: float32[K, 64],
+          i: int) {
+    relu(x @ w + bias[i]) @ v
+}
+fn total(n: int, i: int) {
+    sum(scores(zeros([n, 256]), ones([256, 64]), ones([64, 64]), ones([n + 3, 64]), i))
+}
+let none = len(nonzero([1 < 0]))
+print(total(none + 1, 2), total(none, 2))
+print(total(none, 3))
+"""
+    assert swept(text)
+    found = shown(text, "native")
+    assert "error[E0501]: index 3" in found
+    assert found == shown(text, "interpreter")
+
+
 PROGRAM = f"""
 import sys
 from charl import driver

@@ -63,7 +63,8 @@ int32_t charl_sweep(int64_t *words) {
         int64_t stretches = stretches_of(chain);
         chain->grain = (chain->rows + stretches - 1) / stretches;
         chain->first = total;
-        total += chain->grain > 0 ? (chain->rows + chain->grain - 1) / chain->grain : 0;
+        /* Without rows, one stretch of none: an index that all rows share is looked at even so. */
+        total += chain->grain > 0 ? (chain->rows + chain->grain - 1) / chain->grain : 1;
     }
     return charl_parallel(stretch, words, total, 1);
 }
