@@ -28,9 +28,11 @@ Arguments = Sequence[tuple[str, str]]  # registers with their types
 def launch(w: FunctionWriter, kernel: Kernel, given: Arguments) -> str:
     """Calls the kernel over its whole outermost loop; its status."""
     count = turns_of(w, kernel)
-    grain = schedule.grain(kernel.inner, kernel.cost)
-    if kernel.outermost is None or (count.isdecimal() and int(count) <= 2 * grain):
+    if kernel.outermost is None:
         return whole(w, kernel, count, given)
+    if count.isdecimal() and not schedule.is_shared(int(count), kernel.inner, kernel.cost):
+        return whole(w, kernel, count, given)
+    grain = schedule.grain(kernel.inner, kernel.cost)
     if not stops_before_loops(kernel):
         return share(w, kernel, count, str(grain), given)
     empty = w.text.let(f"icmp eq i64 {count}, 0")

@@ -252,8 +252,9 @@ int64_t charl_product_grain(int64_t *product) {
     return grain(count * p->m, p->n * p->k);
 }
 
-/* A vector times a matrix waits for memory: what it multiplies counts so often. */
-enum { VECTOR_WORK = 16 };
+/* A vector times a matrix waits for memory: what it multiplies counts so often. A matrix of half a
+ * megabyte or less is left to one thread, which has it in its cache where it changes it, too. */
+enum { VECTOR_WORK = 4 };
 
 int32_t charl_product(int64_t *product) {
     const Product *p = (const Product *)product;
