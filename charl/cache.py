@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from charl.core.ir import Program
-    from charl.runtime.image import Image
+    from charl.runtime.image import Image, Origin
 
 MOST = 100
 PACKAGE = os.path.dirname(__file__)
@@ -69,7 +69,9 @@ def compiled(
         return found, kept.told()
     program, warnings, looked_at = compile_all(source, arguments, passes, traps, clock)
     if file is not None:
-        file.write(looked_at, None, warnings, program, clock)
+        start = time.perf_counter()
+        file.write(looked_at, None, warnings, pickled_core(program))
+        clock("keep", time.perf_counter() - start)
     return program, warnings
 
 
@@ -99,18 +101,35 @@ def compiled_natively(
         return found, kept.told()
     from charl.runtime import compiler  # only for what is not kept
 
+    core: bytes | None = None
+
+    def while_llvm_works(origin: Origin) -> None:
+        """What comes after, as far as it does not need the machine code."""
+        from charl.runtime import run  # noqa: F401
+
+        nonlocal core
+        core = None if file is None else pickled_core(origin)
+
     compiler.start()  # loads LLVM while the program is checked
     try:
         program, warnings, looked_at = compile_all(source, arguments, passes, traps, clock)
         from charl.runtime.compile import compile_image
 
-        exported = (program.entry,)
-        image = compile_image(program, exported, level=level, measures=measures, clock=clock)
+        image = compile_image(
+            program,
+            (program.entry,),
+            level=level,
+            measures=measures,
+            meanwhile=while_llvm_works,
+            clock=clock,
+        )
     finally:
         compiler.end()
     if file is not None:
+        start = time.perf_counter()
         ready = image.objects, image.entry, image.entries, image.asked
-        file.write(looked_at, ready, warnings, image.origin(), clock)
+        file.write(looked_at, ready, warnings, core)
+        clock("keep", time.perf_counter() - start)
     return image, warnings
 
 
@@ -171,17 +190,12 @@ class File:
         looked_at: Mapping[str, Stamp],
         ready: object,
         warnings: list[Diagnostic],
-        core: object,
-        clock: driver.Clock,
+        core: bytes | None,
     ) -> None:
-        start = time.perf_counter()
-        try:
+        if core is not None:
             told = pickled(warnings) if warnings else b""
-            content: Any = self.made_from, dict(looked_at), ready, told, pickled(core)
-        except RecursionError:
-            return  # code nested by the thousand is not worth a way of its own
-        shelf.put(self.path, marshal.dumps(content), MOST)
-        clock("keep", time.perf_counter() - start)
+            content: Any = self.made_from, dict(looked_at), ready, told, core
+            shelf.put(self.path, marshal.dumps(content), MOST)
 
 
 def kept_file(
@@ -221,6 +235,14 @@ def own_files(folder: str) -> Iterator[tuple[str, int, int]]:
 
 
 # --- Pickling Core -------------------------------------------------------------------------------
+
+
+def pickled_core(value: object) -> bytes | None:
+    """None for code nested by the thousand, which is not worth a way of its own."""
+    try:
+        return pickled(value)
+    except RecursionError:
+        return None
 
 
 def pickled(value: object) -> bytes:

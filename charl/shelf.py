@@ -47,6 +47,8 @@ def put(path: str, content: bytes, most: int) -> None:
 
 def forget(folder: str, most: int) -> None:
     """Deletes the files that were not used for longest."""
-    entries = sorted(os.scandir(folder), key=lambda e: e.stat().st_mtime_ns)
-    for old in entries[:-most]:
-        os.remove(old.path)
+    entries = list(os.scandir(folder))
+    if len(entries) > most:  # else nobody needs to know when each was used
+        entries.sort(key=lambda e: e.stat().st_mtime_ns)
+        for old in entries[:-most]:
+            os.remove(old.path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from charl import __version__, shelf
@@ -22,13 +22,19 @@ MOST = 500
 LASTING = ("vendor_id", "model name", "flags", "CPU implementer", "CPU part", "Features", "isa")
 
 
-def machine_codes(texts: Sequence[str], level: int, *, keep: bool = True) -> list[bytes]:
-    """The object files of modules' texts; without `keep` they are compiled in any case. Raises
-    CompilerError."""
+def machine_codes(
+    texts: Sequence[str],
+    level: int,
+    *,
+    keep: bool = True,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> list[bytes]:
+    """The object files of modules' texts; without `keep` they are compiled in any case. `meanwhile`
+    is called once, while LLVM works where it has to. Raises CompilerError."""
     from charl.runtime.compiler import object_codes  # only for what is not kept
 
     if not keep or not keeps():
-        return object_codes(texts, level)
+        return object_codes(texts, level, meanwhile)
     paths = [place(text, level) for text in texts]
     found: dict[str, bytes] = {}
     for path in paths:
@@ -38,9 +44,12 @@ def machine_codes(texts: Sequence[str], level: int, *, keep: bool = True) -> lis
             found[path] = code
     missing = {path: text for path, text in zip(paths, texts) if path not in found}
     if missing:
-        for path, code in zip(missing, object_codes(list(missing.values()), level)):
+        codes = object_codes(list(missing.values()), level, meanwhile)
+        for path, code in zip(missing, codes):
             shelf.put(path, code, MOST)
             found[path] = code
+    else:
+        meanwhile()
     return [found[path] for path in paths]
 
 

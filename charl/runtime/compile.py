@@ -29,22 +29,24 @@ def compile_image(
     level: int = LEVEL,
     keep: bool = True,
     measures: bool = False,
+    meanwhile: Callable[[Origin], None] = lambda origin: None,
     clock: Clock = lambda stage, seconds: None,
 ) -> Image:
     """A program as machine code; `exported` are the functions that may be called. `keep` allows the
     machine code to be looked for, and kept, on disk; with `measures` the code counts where its time
-    goes (`measuring.py`)."""
+    goes (`measuring.py`). `meanwhile` is called once, while LLVM works where it has to."""
     start = time.perf_counter()
     module, parts = module_parts(program, exported, measures=measures)
     clock("codegen", time.perf_counter() - start)
     start = time.perf_counter()
-    codes = machine_codes([part.text for part in parts], level, keep=keep)
+    origin = Origin(program, module.sites)
+    texts = [part.text for part in parts]
+    codes = machine_codes(texts, level, keep=keep, meanwhile=lambda: meanwhile(origin))
     clock("llvm", time.perf_counter() - start)
     entries = {name: entry_name(module, name) for name in exported}
     exports = [part.exports for part in parts]
     exports[-1] = tuple(entries.values())
     objects = tuple(zip(codes, exports))
-    origin = Origin(program, module.sites)
     asked = asked_of_host(module, parts)
     return Image(objects, program.entry, entries, asked, lambda: origin, measures)
 

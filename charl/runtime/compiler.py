@@ -10,7 +10,7 @@ import atexit
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import Any
@@ -42,10 +42,11 @@ class Process:
     back: int
     owner: int
 
-    def ask(self, level: int, texts: Sequence[str]) -> Any:
+    def ask(self, level: int, texts: Sequence[str], meanwhile: Callable[[], None]) -> Any:
         """What became of the texts; None where the process has ended."""
         try:
             send(self.to, (level, list(texts)))
+            meanwhile()
             return receive(self.back)
         except BrokenPipeError:
             return None
@@ -66,25 +67,36 @@ RUNNING: list[Process] = []
 ENDED: list[Process] = []
 
 
-def object_codes(texts: Sequence[str], level: int) -> list[bytes]:
-    """The object files of modules. Raises CompilerError."""
+def object_codes(
+    texts: Sequence[str], level: int, meanwhile: Callable[[], None] = lambda: None
+) -> list[bytes]:
+    """The object files of modules; `meanwhile` is called once, while the process works where there
+    is one. Raises CompilerError."""
+    meanwhile = once(meanwhile)
     with LOCK:
         for _ in range(2):  # one that has been idle may just have ended
             process = _process()
             if process is None:
                 break
             try:
-                found = process.ask(level, texts)
+                found = process.ask(level, texts, meanwhile)
             except BaseException:  # Ctrl-C: what it would answer is for nobody
                 end()
                 raise
             if found is not None:
                 return [_known(code) for code in found]
             end()
+    meanwhile()
     # LLVM takes a tenth of a second to load.
     from charl.backend.llvm.machine_code import object_code
 
     return [object_code(text, level) for text in texts]
+
+
+def once(action: Callable[[], None]) -> Callable[[], None]:
+    """Does the action when it is first called, and nothing after."""
+    left = [action]
+    return lambda: left.pop()() if left else None
 
 
 def start() -> None:
