@@ -57,8 +57,7 @@ def can_write(s: Statement) -> bool:
 @record(eq=False)
 class Call:
     """A kernel and what it is given: its operands, and for each result the registers of its place.
-    `over` are the operands that results may take the place of, and `alone` whether each is held
-    only once."""
+    `over` are the operands that results may take the place of."""
 
     statement: Statement
     kernel: Kernel
@@ -67,7 +66,6 @@ class Call:
     places: list[Held]
     results: list[list[tuple[str, str]]]
     over: dict[Value, Value]
-    alone: dict[Value, str]
 
     @property
     def arguments(self) -> list[tuple[str, str]]:
@@ -96,13 +94,9 @@ def prepare(w: FunctionWriter, s: Statement) -> Call:
     shared = {own[v] for pair in over.items() for v in pair}
     kernel, may_fail = defined(w.module, kernel, shared)
     given = arguments(w, kernel)
-    alone = {x: nobody_else(w, x) for x in over.values()}
-    places = [
-        write_over(w, over[v], v, alone[over[v]]) if v in over else new_result(w, v)
-        for v in s.results
-    ]
+    places = [write_over(w, over[v], v) if v in over else new_result(w, v) for v in s.results]
     results = [result_argument(w, kernel, v, held) for v, held in zip(s.results, places)]
-    return Call(s, kernel, may_fail, given, places, results, over, alone)
+    return Call(s, kernel, may_fail, given, places, results, over)
 
 
 def bind_results(w: FunctionWriter, call: Call) -> None:
@@ -114,10 +108,11 @@ def bind_results(w: FunctionWriter, call: Call) -> None:
 
 def let_go(w: FunctionWriter, call: Call) -> None:
     """The operands whose memory the results have taken are gone."""
-    for x in call.over.values():
+    places = dict(zip(call.statement.results, call.places))
+    for result, x in call.over.items():
         w.dying.remove(x)
-        left = w.text.let(f"select i1 {call.alone[x]}, ptr {w.module.nothing}, ptr {w.of(x)}")
-        w.release(left)
+        place = f"ptr {w.of(x)}, ptr {places[result].text}"
+        w.text.put(f"call preserve_mostcc void @charl.release_unless({place})")
 
 
 def defined(module: Module, kernel: Kernel, shared: Collection[Value]) -> tuple[Kernel, bool]:
@@ -158,24 +153,10 @@ def taken_over(
     return found
 
 
-def nobody_else(w: FunctionWriter, value: Value) -> str:
-    """Whether the tensor is held only once."""
-    header = w.text.let(f"getelementptr i8, ptr {w.of(value)}, i64 -16")
-    return w.text.let(f"icmp eq i64 {w.text.let(f'load i64, ptr {header}')}, 1")
-
-
-def write_over(w: FunctionWriter, operand: Value, result: Value, alone: str) -> Held:
+def write_over(w: FunctionWriter, operand: Value, result: Value) -> Held:
     """The operand's memory for the result, or other memory when somebody else holds that."""
     held = w.held[operand]
-    elsewhere, done = w.text.label("elsewhere"), w.text.label("place")
-    before = w.text.here
-    w.text.branch(alone, done, elsewhere)
-    w.text.place(elsewhere)
-    new = allocate(w, result.type, held.sizes)
-    after = w.text.here
-    w.text.jump(done)
-    w.text.place(done)
-    return Held(w.text.phi("ptr", [(held.text, before), (new.text, after)]), held.sizes)
+    return allocate(w, result.type, held.sizes, over=held.text)
 
 
 def new_result(w: FunctionWriter, value: Value) -> Held:

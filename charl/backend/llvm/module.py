@@ -61,7 +61,7 @@ declare ptr @llvm.frameaddress.p0(i32)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @llvm.experimental.noalias.scope.decl(metadata)
 
-define internal void @charl.retain(ptr %p) alwaysinline {{
+define internal void @charl.retain(ptr nonnull %p) alwaysinline {{
   %at = getelementptr i8, ptr %p, i64 -16
   %n = load i64, ptr %at
   %m = add i64 %n, 1
@@ -69,7 +69,7 @@ define internal void @charl.retain(ptr %p) alwaysinline {{
   ret void
 }}
 
-define internal preserve_mostcc void @charl.release(ptr %p) noinline {{
+define internal preserve_mostcc void @charl.release(ptr nonnull %p) noinline {{
   %at = getelementptr i8, ptr %p, i64 -16
   %n = load i64, ptr %at
   %m = add i64 %n, -1
@@ -83,9 +83,37 @@ keep:
   ret void
 }}
 
-define internal preserve_mostcc void @charl.drop(ptr %p) noinline cold {{
+define internal preserve_mostcc void @charl.drop(ptr nonnull %p) noinline cold {{
   call void @charl_free(ptr %p)
   ret void
+}}
+
+define internal preserve_mostcc void @charl.release_unless(ptr nonnull %p, \
+ptr nonnull %taken) noinline {{
+  %same = icmp eq ptr %p, %taken
+  br i1 %same, label %keep, label %left
+left:
+  call preserve_mostcc void @charl.release(ptr %p)
+  ret void
+keep:
+  ret void
+}}
+
+define internal preserve_mostcc ptr @charl.place(ptr nonnull %p, i64 %bytes, i32 %site) noinline {{
+  %at = getelementptr i8, ptr %p, i64 -16
+  %n = load i64, ptr %at
+  %alone = icmp eq i64 %n, 1
+  br i1 %alone, label %here, label %elsewhere
+here:
+  ret ptr %p
+elsewhere:
+  %new = call preserve_mostcc ptr @charl.elsewhere(i64 %bytes, i32 %site)
+  ret ptr %new
+}}
+
+define internal preserve_mostcc ptr @charl.elsewhere(i64 %bytes, i32 %site) noinline cold {{
+  %new = call ptr @charl_tensor(i64 %bytes, i32 %site)
+  ret ptr %new
 }}
 
 !0 = !{{!"branch_weights", i32 1, i32 4000}}
@@ -121,6 +149,7 @@ class Module:
         self._symbols: dict[str, str] = {}
         self._declared: dict[str, str] = {}
         self._constants: list[str] = []
+        self._words: dict[tuple[str, ...], str] = {}
         self._strings: dict[str, str] = {}
         self._empty: dict[tuple[str, int], str] = {}
         self._scopes: list[str] = []
@@ -179,6 +208,15 @@ class Module:
         name = f"!{FIRST_SCOPE + len(self._scopes)}"
         self._scopes.append(f"{name} = distinct !{{{name}, !6}}")
         return name
+
+    def words(self, values: Sequence[str]) -> str:
+        """The pointer to numbers that stand in the module."""
+        key = tuple(values)
+        if key not in self._words:
+            name = self._words[key] = f"@w{len(self._words)}"
+            listed = ", ".join(f"i64 {value}" for value in values)
+            self._constants.append(f"{name} = internal constant [{len(key)} x i64] [{listed}]")
+        return self._words[key]
 
     @property
     def nothing(self) -> str:

@@ -19,16 +19,13 @@ The runtime reads and writes bfloat16 as it is, for the CPU may have instruction
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from charl.backend.llvm.functions import FunctionWriter, writer
 from charl.backend.llvm.runtime_calls import RuntimeCall, wide
 from charl.backend.llvm.small_products import is_small, write_small_product
 from charl.backend.llvm.strided import MatrixProduct, Operand, product_of, stride, times
-from charl.backend.llvm.tensors import (
-    demand_equal,
-    item_bytes,
-    no_memory_if,
-)
+from charl.backend.llvm.tensors import copy_bytes, demand_equal, item_bytes, no_memory_if
 from charl.backend.llvm.text import Text
 from charl.core.ir import Statement, Value
 from charl.kernel.sweep import Rows, size_known
@@ -42,6 +39,7 @@ KINDS = ("float32", "float64", "int8", "int16", "int32", "int64", "bfloat16")
 MOST_OUTER = 6
 AT_ONCE = 28  # rows; below that BLAS takes longer to rearrange the right side than to multiply
 HEAD_WORDS = 13
+SEVERAL = 4  # words that are quicker to copy than to write one by one
 
 
 @record
@@ -221,9 +219,17 @@ def describe(w: FunctionWriter, p: MatrixProduct, dtype: DType) -> str:
 def put_words(
     w: FunctionWriter, place: str, values: Sequence[str], first: int = 0, kind: str = "i64"
 ) -> None:
-    for n, value in enumerate(values):
-        at = w.text.let(f"getelementptr i64, ptr {place}, i64 {first + n}")
-        w.text.put(f"store {kind} {value}, ptr {at}")
+    """Writes words to memory; numbers in a row, which say the same at every turn, are copied."""
+    words = enumerate(values, first)
+    for numbers, group in groupby(words, lambda word: kind == "i64" and word[1].isdecimal()):
+        row = list(group)
+        if numbers and len(row) >= SEVERAL:
+            at = w.text.let(f"getelementptr i64, ptr {place}, i64 {row[0][0]}")
+            copy_bytes(w, at, w.module.words([text for _, text in row]), str(8 * len(row)))
+            continue
+        for n, text in row:
+            at = w.text.let(f"getelementptr i64, ptr {place}, i64 {n}")
+            w.text.put(f"store {kind} {text}, ptr {at}")
 
 
 def call_runtime(w: FunctionWriter, p: MatrixProduct, dtype: DType) -> str:

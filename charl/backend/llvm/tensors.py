@@ -66,13 +66,18 @@ def bytes_of(w: FunctionWriter, dtype: DType, sizes: Sequence[str]) -> str:
     return count(w, [*sizes, str(item_bytes(dtype))])
 
 
-def allocate(w: FunctionWriter, type: Type, sizes: Sequence[str]) -> Held:
-    """A new tensor whose elements are whatever they are."""
+def allocate(w: FunctionWriter, type: Type, sizes: Sequence[str], over: str = "") -> Held:
+    """A new tensor whose elements are whatever they are: the one `over` which it may be written,
+    where nobody else holds that."""
     dtype = dtype_of(type)
     assert w.statement is not None
     site = w.module.site(w.statement, w.function)
     size = bytes_of(w, dtype, sizes)
-    pointer = w.text.let(f"call ptr @charl_tensor(i64 {size}, i32 {site})")
+    asked = f"i64 {size}, i32 {site}"
+    if over:
+        pointer = w.text.let(f"call preserve_mostcc ptr @charl.place(ptr {over}, {asked})")
+    else:
+        pointer = w.text.let(f"call ptr @charl_tensor({asked})")
     no_memory_if(w, w.text.let(f"icmp eq ptr {pointer}, null"), dtype, sizes)
     return Held(pointer, tuple(sizes))
 
@@ -82,13 +87,17 @@ def no_memory_if(w: FunctionWriter, none: str, dtype: DType, sizes: Sequence[str
     stop, go_on = w.text.label("memory"), w.text.label("fine")
     w.text.branch(none, stop, go_on, UNLIKELY)
     late = w.text.apart(stop)
-    for axis, size in enumerate(sizes):
-        w.put_word(late, axis, "i64", size)
-    w.slot_words = max(w.slot_words, len(sizes))
+    shape = w.slots
+    if all(size.isdecimal() for size in sizes):
+        shape = w.module.words(sizes)
+    else:
+        for axis, size in enumerate(sizes):
+            w.put_word(late, axis, "i64", size)
+        w.slot_words = max(w.slot_words, len(sizes))
     assert w.statement is not None
     site = w.module.site(w.statement, w.function)
     kind = w.module.dtype_number(dtype)
-    late.put(f"call void @charl_no_memory(i64 {site}, i64 {kind}, ptr {w.slots}, i64 {len(sizes)})")
+    late.put(f"call void @charl_no_memory(i64 {site}, i64 {kind}, ptr {shape}, i64 {len(sizes)})")
     w.fail(late, "1")
     w.late.append(late)
     w.text.place(go_on)
