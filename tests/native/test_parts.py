@@ -11,7 +11,7 @@ pytest.importorskip("llvmlite")
 
 from charl import driver
 from charl.backend.llvm import parts as parting
-from charl.backend.llvm.parts import groups, types
+from charl.backend.llvm.parts import PART, groups, types
 from charl.runtime.compile import compile_image, module_parts
 from charl.source import Source
 
@@ -54,9 +54,13 @@ def test_only_a_large_program_is_parted() -> None:
 
 
 def test_kernels_are_together_up_to_a_size() -> None:
-    kernels = [f"{n}\n" * 300 for n in range(5)]
+    some = PART // 2 + 10  # so that the second goes over what is left
+    kernels = [f"{n}\n" * some for n in range(5)]
     found = groups(kernels)
-    assert [g.count("\n") for g in found] == [600 + 1, 600 + 1, 300]
+    assert [g.count("\n") for g in found] == [some] * 5
+    kernels = [f"{n}\n" * (PART // 2 - 10) for n in range(5)]
+    found = groups(kernels)
+    assert [g.count("\n") for g in found] == [PART - 20 + 1, PART - 20 + 1, PART // 2 - 10]
     assert "\n".join(found) == "\n".join(kernels)
 
 

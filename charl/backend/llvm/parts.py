@@ -17,7 +17,7 @@ from charl.records import record
 
 # In lines. A program this small is one part: LLVM may then inline its kernels.
 SMALL = 1_500
-PART = 800
+PART = 400
 
 DEFINED = re.compile(r"^define internal (.*?) (@[\w.]+)\((.*)\)(?: \w+)* \{$", re.MULTILINE)
 SYMBOL = re.compile(r"@[\w.]+")
