@@ -119,11 +119,9 @@ def _remake(cls: type, frozen: bool, eq: bool) -> type:
         namespace["__eq__"] = _equality(key) if compared else _same_class
         if frozen:
             namespace.setdefault("__hash__", lambda self: hash(key(self)))
-    written = "__init__" in namespace
+    namespace.setdefault("__init__", _first_init(every))  # to be set later costs Python more
     made = type(cls)(cls.__name__, cls.__bases__, namespace)
     made.__qualname__ = cls.__qualname__
-    if not written:
-        made.__init__ = _first_init(made, every)  # type: ignore[misc]
     return made
 
 
@@ -161,11 +159,14 @@ def _repr(self: Any) -> str:
     return f"{type(self).__qualname__}({', '.join(shown)})"
 
 
-def _first_init(made: type, every: dict[str, Field]) -> Callable[..., None]:
+def _first_init(every: dict[str, Field]) -> Callable[..., None]:
     """An `__init__` that puts the compiled one in its place when the first object is made."""
 
     def __init__(self: Any, *arguments: Any, **named: Any) -> None:
-        made.__init__ = compiled = _compiled_init(every)  # type: ignore[misc]
+        compiled = _compiled_init(every)
+        for made in type(self).__mro__:
+            if made.__dict__.get("__init__") is __init__:
+                made.__init__ = compiled  # type: ignore[misc]
         compiled(self, *arguments, **named)
 
     return __init__

@@ -6,8 +6,6 @@ diagnostic is rendered, so carrying a span costs one small object.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
 from charl.records import field, record
 
 
@@ -37,6 +35,8 @@ class Source:
 
     def location(self, offset: int) -> tuple[int, int]:
         """The (line, column) of an offset, both counted from 1, columns in code points."""
+        from bisect import bisect_right  # only where something is shown
+
         line = bisect_right(self.line_starts, offset)
         return line, offset - self.line_starts[line - 1] + 1
 

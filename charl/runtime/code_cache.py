@@ -1,15 +1,17 @@
 """Machine code kept on disk, by the LLVM text it was compiled from.
 
 A program whose text has changed but not its code (a comment, a name), a test, a function called
-from Python: what LLVM has compiled once it need not compile again. The name of a file is a hash of
+from Python: what LLVM has compiled once it need not compile again. A file begins with a digest of
 all that decides about its content: the text, the level, the CPU, LLVM, and this compiler's settings
-of it. `shelf.py` keeps the files whole.
+of it. Its name is a checksum of the same: two that share one displace each other. `shelf.py` keeps
+the files whole.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -35,29 +37,48 @@ def machine_codes(
 
     if not keep or not keeps():
         return object_codes(texts, level, meanwhile)
-    paths = [place(text, level) for text in texts]
-    found: dict[str, bytes] = {}
-    for path in paths:
-        code = shelf.take(path)
-        if code is not None:
-            shelf.touch(path)
-            found[path] = code
-    missing = {path: text for path, text in zip(paths, texts) if path not in found}
-    if missing:
-        codes = object_codes(list(missing.values()), level, meanwhile)
-        for path, code in zip(missing, codes):
-            shelf.put(path, code, MOST)
-            found[path] = code
-    else:
+    codes = [kept(text, level) for text in texts]
+    missing = [n for n, code in enumerate(codes) if code is None]
+    digests: list[bytes] = []
+
+    def while_llvm_works() -> None:
         meanwhile()
-    return [found[path] for path in paths]
+        digests.extend(digest(texts[n], level) for n in missing)
+
+    if not missing:
+        meanwhile()
+        return [code for code in codes if code is not None]
+    compiled = object_codes([texts[n] for n in missing], level, while_llvm_works)
+    for n, known_by, code in zip(missing, digests, compiled):
+        shelf.put(place(texts[n], level), known_by + code, MOST)
+        codes[n] = code
+    return [code for code in codes if code is not None]
+
+
+def kept(text: str, level: int) -> bytes | None:
+    """The object file of a text, if it is kept."""
+    path = place(text, level)
+    content = shelf.take(path)
+    if content is None or not content.startswith(known_by := digest(text, level)):
+        return None
+    shelf.touch(path)
+    return content[len(known_by) :]
 
 
 def place(text: str, level: int) -> str:
-    from hashlib import sha256  # not wanted where the whole program is kept
+    """The path of the file that a text's code is kept in."""
+    return os.path.join(cache_folder(), "code", f"{zlib.crc32(decisive(text, level)):08x}")
 
-    known_by = sha256(repr((level, target())).encode() + text.encode()).hexdigest()
-    return os.path.join(cache_folder(), "code", known_by[:40])
+
+def digest(text: str, level: int) -> bytes:
+    from hashlib import sha256  # loads OpenSSL: not wanted before there is something to compare
+
+    return sha256(decisive(text, level)).digest()
+
+
+def decisive(text: str, level: int) -> bytes:
+    """All that decides about the machine code."""
+    return repr((level, target())).encode() + text.encode()
 
 
 @cache
@@ -79,7 +100,7 @@ def llvm() -> tuple[str, Stamp] | None:
 
 def cpu() -> tuple[str, ...]:
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
             found: list[str] = []
             for line in lines:
                 if not line.strip():
