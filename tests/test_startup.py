@@ -127,6 +127,7 @@ def test_a_kept_program_loads_neither_numpy_nor_typing(tmp_path: Path) -> None:
     assert packages(again) & {"charl.runtime", "charl.cache"}
     assert not packages(again) & {"charl.core", "charl.ops", "charl.types", "charl.interp"}
     assert not again & {"numpy", "llvmlite", "typing", "re", "enum", "pickle", "threading"}
+    assert not again & {"weakref", "bisect", "hashlib"}
 
 
 class TestBytecode:

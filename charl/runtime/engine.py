@@ -7,10 +7,10 @@ the kind of object file, LLVM links it.
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from ctypes import c_char_p, c_int64, c_void_p
 from functools import cache
-from weakref import finalize
 
 from charl.runtime.library import library
 
@@ -42,6 +42,7 @@ class Engine:
     def __init__(
         self, code: bytes, exported: Iterable[str], symbols: Mapping[str, int | None]
     ) -> None:
+        self.memory: tuple[int, int] | None = None  # of the loader's: where, and how much
         found = self._load(code, sorted(exported), symbols)
         if found is None:
             from charl.runtime.linked import link  # loads LLVM
@@ -53,13 +54,19 @@ class Engine:
         found: int = self.addresses[name]
         return found
 
+    def __del__(self) -> None:
+        # At the end of the process everything leaves anyway.
+        if self.memory is not None and not sys.is_finalizing():
+            _, unload = loader()
+            unload(*self.memory)
+
     def _load(
         self, code: bytes, exported: list[str], symbols: Mapping[str, int | None]
     ) -> Mapping[str, Any] | None:
         imports = (Symbol * len(symbols))(*(Symbol(n.encode(), a) for n, a in symbols.items()))
         exports = (Symbol * len(exported))(*(Symbol(n.encode(), None) for n in exported))
         memory = c_void_p()
-        load, unload = loader()
+        load, _ = loader()
         size = load(
             code,
             len(code),
@@ -72,6 +79,5 @@ class Engine:
         )
         if size < 0:
             return None
-        # At the end of the process everything leaves anyway.
-        finalize(self, unload, memory.value, size).atexit = False
+        self.memory = memory.value or 0, size
         return {name: symbol.address for name, symbol in zip(exported, exports)}
