@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from charl.core.ir import Block, Function, Statement, Value
 from charl.records import record
 from charl.types import dims
-from charl.types.dims import Dim, Polynomial, Symbol
+from charl.types.dims import Dim, Known, Polynomial, Symbol
 from charl.types.dtypes import BOOL, DType
 from charl.types.types import BOOL as BOOL_TYPE
 from charl.types.types import Tensor
@@ -189,12 +189,15 @@ class Walk:
     def sums(self, s: Statement, turns: int) -> None:
         """What grows a little at every turn, by the turns there are at most; then the body once
         more, with what that tells."""
-        (body,) = s.blocks
+        body = s.blocks[-1]
         found = False
-        for place, carried in enumerate(body.parameters[1:]):
-            gain = integer(carried) and self.gain(body, carried, body.results[place])
+        count = len(s.results)
+        initial = s.operands[len(s.operands) - count :]
+        carries = body.parameters[len(body.parameters) - count :]
+        for carried, start, last in zip(carries, initial, body.results):
+            gain = integer(carried) and self.gain(body, carried, last)
             if gain:
-                low, high = self.of(s.operands[3 + place])
+                low, high = self.of(start)
                 least, most = low + turns * min(0, gain[0]), high + turns * max(0, gain[1])
                 smallest, largest = whole(integer(carried))
                 if smallest <= least and most <= largest:
@@ -335,7 +338,7 @@ def counted(low: Range, high: Range, step: Range) -> Range:
     return hull((low, high))
 
 
-def linear(dim: Dim, symbol: Symbol) -> tuple[Dim, Dim] | None:
+def linear(dim: Known, symbol: Symbol) -> tuple[Known, Known] | None:
     """(a, b) where the dim is a * symbol + b and the symbol is in neither; else None."""
     if not isinstance(dim, Polynomial):
         return 0, dim

@@ -170,6 +170,37 @@ fn turned(given: [int], low: int, high: int, step: int) -> ([int], [int]) {
     }
     (given, xs)
 }
+fn swapped(given: int[N], low: int, high: int, step: int) -> (int[N], int, int) {
+    let xs = given
+    let a = low
+    let b = high
+    while a < b {
+        let kept = xs[a]
+        xs[a] = xs[b]
+        xs[b] = kept + step
+        a += 1
+        b -= 1
+    }
+    (xs, a, b)
+}
+fn counted(xs: int[N], low: int, high: int, by: int) -> (int, int) {
+    let i = low
+    let total = 0
+    while i < high {
+        total += xs[i] * by
+        if xs[i] > 5 { i += 2 } else { i += 1 }
+    }
+    (i, total)
+}
+fn descending(given: int[N], low: int, high: int, by: int) -> (int[N], int) {
+    let xs = given
+    let i = high
+    while low <= i and xs[i] > by {
+        xs[i - 1] = xs[2 * i] - i
+        i -= 1
+    }
+    (xs, i)
+}
 fn table(n: int, rows: int, i: int, j: int) -> int[n, n] {
     let t: int[n, n] = zeros([n, n])
     for a in 0..rows {
@@ -200,8 +231,10 @@ INTEGERS = st.one_of(SMALL, SMALL, SMALL, st.sampled_from(
 ITEMS = st.lists(st.integers(-9, 9), max_size=8)
 TENSORS = ("backwards", "strided", "progression", "flat", "balance", "negated", "exchanged")
 TENSORS += ("both", "kept", "triangle", "lowered", "halved", "waves")
+PAIRS = ("swapped", "counted", "descending")
+TENSORS += PAIRS
 SHORT = ("backwards", "strided", "window", "negated", "exchanged", "both", "kept", "lowered")
-SHORT += ("halved", "waves")
+SHORT += ("halved", "waves", *PAIRS)
 LISTS = ("moved", "growing", "shrinking", "turned", "grid", "twins")
 
 
@@ -265,6 +298,10 @@ def test_more_turns_than_there_are_between_two_looks(programs: tuple[Any, Any]) 
     agree(programs, "balance", xs, 5, 3, 70_000)
     agree(programs, "strided", xs, 3, 200_000, 2)
     agree(programs, "strided", xs, 3, 200_001, 1)  # fails at the last turn
+    agree(programs, "swapped", xs, 3, 199_999, 1)
+    agree(programs, "counted", xs, 0, 200_000, 3)
+    agree(programs, "counted", xs, 0, 200_001, 3)
+    agree(programs, "counted", xs, 0, 200_000, 1 << 46)
     agree(programs, "many", 150_000, 2, LARGEST - 250_000, 6)  # overflows on the way
 
 

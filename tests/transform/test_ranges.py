@@ -14,6 +14,7 @@ from charl.transform.in_place import plan_in_place
 from charl.transform.ownership import plan_ownership
 from charl.transform.ranges import Check, integer_ranges
 from charl.types import dims
+from charl.types.dims import Dim, Symbol
 from charl.types.types import List, Tensor
 
 
@@ -191,13 +192,78 @@ def test_a_guard_asks_for_the_first_and_the_last_index() -> None:
     assert guard is not None
     (inside,) = guard.inside
     assert named(inside.check) == "e 1"
-    assert inside.slope == 2
-    symbol = dims.as_symbol(inside.rest)
-    assert symbol is not None and guard.names[symbol].name == "k"
+    names = {symbol: value.name for symbol, value in guard.names.items()}
+    assert shown(inside.least, names) == ["2*low + k"]
+    assert shown(inside.most, names) == ["2*high + k - 2"]
     assert inside.size == f.body.parameters[0].type.shape[0]  # type: ignore[union-attr]
     assert {named(check) for check in guard.safe} == {"a 0", "at 0"}
     assert {v.name for v in guard.small} == {"low", "high", "one", "k"}
     assert guard.bound == 1 << 60
+
+
+def shown(ends: tuple[Dim, ...], names: dict[Symbol, str]) -> list[str]:
+    return [
+        str(dims.substitute(end, {s: dims.symbol(n) for s, n in names.items()})) for end in ends
+    ]
+
+
+PAIR = """
+    fn @f(%x: f64[9], %low: i64, %high: i64, %k: i64) {{
+      %one: i64 = 1
+      %y: f64[9], %a: i64, %b: i64 = while %x, %low, %high cond (%x1: f64[9], %a1: i64, %b1: i64) {{
+        %more: bool = {condition}
+        yield %more
+      }} do (%x2: f64[9], %a2: i64, %b2: i64) {{
+        %front: f64 = index %x2, %a2
+        %back: f64 = index %x2, %b2
+        %sum: f64 = add %front, %back
+        %x3: f64[9] = index_update %x2, %sum, %a2
+        %a3: i64 = add %a2, {forth}
+        %b3: i64 = sub %b2, {back}
+        yield %x3, %a3, %b3
+      }}
+      return %y
+    }}"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "forth", "back", "expected", "turns"),
+    [
+        (
+            "lt %a1, %b1", "%one", "%one",
+            {"front": ("low", "high - 1"), "back": ("low + 1", "high"), "x3": ("low", "high - 1")},
+            "-low + high",
+        ),
+        (
+            "le %a1, %k", "%one", "%k",  # who knows whether k is negative
+            {"front": ("low", "k"), "x3": ("low", "k")},
+            "-low + k + 1",
+        ),
+        (
+            "gt %b1, %k", "%k", "%one",
+            {"back": ("k + 1", "high")},
+            "high - k",
+        ),
+        ("lt %b1, %a1", "%one", "%one", {}, None),  # they part
+        ("ne %a1, %b1", "%one", "%one", {}, None),
+    ],
+)  # fmt: skip
+def test_what_counts_in_a_while_stays_between_its_start_and_the_condition(
+    condition: str, forth: str, back: str, expected: dict[str, tuple[str, str]], turns: str | None
+) -> None:
+    f = function(PAIR.format(condition=condition, forth=forth, back=back))
+    (pair,) = (s for s in f.body.walk() if s.op.name == "while")
+    guard = guard_of(pair, integer_ranges(f))
+    if guard is None:
+        assert not expected and turns is None
+        return
+    names = {symbol: value.name for symbol, value in guard.names.items()}
+    found = {
+        x.check[0].results[0].name: (*shown(x.least, names), *shown(x.most, names))
+        for x in guard.inside
+    }
+    assert found == expected
+    assert (guard.turns and shown((guard.turns,), names)) == (turns and [turns])
 
 
 def test_products_need_smaller_numbers_than_sums() -> None:

@@ -1,7 +1,6 @@
 """Control flow: branches, loops, calls, and the checks that stop a program.
 
-A `while` looks at every turn whether the user has pressed Ctrl-C, unless it is known to be over
-soon; `for` has a file of its own.
+Loops have files of their own.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from charl.backend.llvm import lists, tensors
-from charl.backend.llvm.duration import is_brief
 from charl.backend.llvm.functions import (
     UNLIKELY,
     FunctionWriter,
@@ -170,39 +168,6 @@ def poll(w: FunctionWriter) -> None:
     w.fail(late, "2")
     w.late.append(late)
     w.text.place(go_on)
-
-
-@writer("while")
-def _while(w: FunctionWriter, s: Statement) -> None:
-    condition, body = s.blocks
-    first, stays = initial(w, s, body.parameters)
-    head, inner, end = (w.text.label(x) for x in ("while", "turn", "while.end"))
-    before = w.text.here
-    w.text.place(head)
-    carried = Carried(w, body.parameters, stays)
-    symbols = w.scope()
-    carried.give(condition.parameters)
-    w.block(condition)
-    if not w.text.reached:
-        carried.fill([(first, before)])
-        return
-    goes_on = w.of(condition.results[0])
-    w.restore(symbols)
-    w.text.branch(goes_on, inner, end)
-    w.text.place(inner)
-    carried.bind()
-    w.block(body)
-    incoming = [(first, before)]
-    if w.text.reached:
-        names = block_registers(w, body, body.parameters)
-        if not is_brief(w, s):
-            poll(w)
-        incoming.append((names, w.text.here))
-        w.text.jump(head)
-    w.restore(symbols)
-    carried.fill(incoming)
-    w.text.place(end)
-    carried.give(s.results)
 
 
 # --- Calls ---------------------------------------------------------------------------------------

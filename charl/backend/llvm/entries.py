@@ -28,6 +28,7 @@ from charl.backend.llvm import (  # noqa: F401  (they enter their writers)
     sweeps,
     tensors,
     trap,
+    while_loops,
 )
 from charl.backend.llvm.functions import FunctionWriter, return_type
 from charl.backend.llvm.layout import held_in, register_types, registers

@@ -1,7 +1,6 @@
 """Counted loops.
 
-Where `guards` finds what would make a loop free of checks, it is written twice. What the guard
-needs is looked at before the first turn; then either version runs from there to the end.
+Where `guards` finds what would make a loop free of checks, it is written twice (`guarded.py`).
 
 A loop looks now and then whether the user has pressed Ctrl-C: at every turn where a turn is long,
 every few thousand turns of a plain loop, so that LLVM sees one, and never in nests of loops that
@@ -12,17 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from charl.backend.llvm import lists
 from charl.backend.llvm.control import Carried, block_registers, initial, poll
 from charl.backend.llvm.duration import PLAIN_TURNS, is_brief, is_plain
 from charl.backend.llvm.functions import FunctionWriter, writer
-from charl.backend.llvm.layout import Held, held_in, register_types
+from charl.backend.llvm.guarded import is_literal, two_versions
+from charl.backend.llvm.layout import Held
 from charl.backend.llvm.module import WRITTEN_OUT
 from charl.core.ir import Block, Statement, Value
 from charl.records import record
-from charl.transform.guards import Guard, guard_of
-from charl.transform.ranges import Check
-from charl.types import dims
+from charl.transform.guards import guard_of
 
 # Small counters that step no further than this do not overflow within that many turns.
 LARGEST_STEP = 1 << 40
@@ -49,78 +46,12 @@ def _for(w: FunctionWriter, s: Statement) -> None:
     guard = guard_of(s, w.ranges) if plain else None
     if guard is None:
         turns_of(w, s, start, free=False).give(s.results)
-    else:
-        two_versions(w, s, start, guard)
-
-
-def two_versions(w: FunctionWriter, s: Statement, start: Start, guard: Guard) -> None:
-    free, checked, after = (w.text.label(x) for x in ("free", "checked", "after"))
-    holds, spared = guarded(w, s, start, guard)
-    w.text.branch(holds, free, checked)
-    ends = []
-    for label, checks in ((free, spared), (checked, frozenset[Check]())):
-        w.text.place(label)
-        before, w.spared = w.spared, checks
-        carried = turns_of(w, s, start, free=label == free)
-        w.spared = before
-        w.failures = {}  # what was written for one version does not know the other's registers
-        ends.append((carried.names, w.text.here))
-        w.text.jump(after)
-    w.text.place(after)
-    place = 0
-    for value, parameter in zip(s.results, s.blocks[0].parameters[1:]):
-        names = []
-        for type in register_types(parameter.type):
-            names.append(w.text.phi(type, [(found[place], label) for found, label in ends]))
-            place += 1
-        w.bind(value, held_in(names, parameter.type))
-
-
-def guarded(
-    w: FunctionWriter, s: Statement, start: Start, guard: Guard
-) -> tuple[str, frozenset[Check]]:
-    """Whether the guard holds, and the checks that it spares."""
-    symbols = w.scope()
-    w.symbols.update({symbol: w.of(value) for symbol, value in guard.names.items()})
-    small = dict.fromkeys(w.of(v) for v in guard.small)
-    conditions: list[str] = []
-    if not is_literal(start.step):
-        less = w.text.let(f"sub i64 {start.step}, 1")
+        return
+    conditions = []
+    if not is_literal(step):
+        less = w.text.let(f"sub i64 {step}, 1")
         conditions.append(w.text.let(f"icmp ult i64 {less}, {LARGEST_STEP}"))
-    downwards = start.step.startswith("-")
-    last = w.text.let(f"add i64 {start.high}, {1 if downwards else -1}")
-    spared = set(guard.safe)
-    stays = dict(zip(s.operands[3:], s.blocks[0].parameters[1:]))
-    for inside in guard.inside:
-        if isinstance(inside.size, Value):
-            size = lists.parts(w, stays.get(inside.size, inside.size))[0]
-        elif w.knows(inside.size):
-            size = w.size(inside.size)
-        else:
-            continue
-        if not (w.knows(inside.slope) and w.knows(inside.rest)):
-            continue
-        for dim in (inside.slope, inside.rest):
-            small.update(dict.fromkeys(w.symbols[x] for x in dims.symbols(dim)))
-        slope, rest = w.size(inside.slope), w.size(inside.rest)
-        for counter in (start.low, last) if slope != "0" else (start.low,):
-            gone = w.text.let(f"mul i64 {slope}, {counter}")
-            index = w.text.let(f"add i64 {gone}, {rest}")
-            conditions.append(w.text.let(f"icmp ult i64 {index}, {size}"))
-        spared.add(inside.check)
-    for name in small:
-        if not is_literal(name):
-            shifted = w.text.let(f"add i64 {name}, {guard.bound}")
-            conditions.append(w.text.let(f"icmp ule i64 {shifted}, {2 * guard.bound}"))
-    w.restore(symbols)
-    holds = "true"
-    for condition in conditions:
-        holds = w.text.let(f"and i1 {holds}, {condition}")
-    return holds, frozenset(spared)
-
-
-def is_literal(register: str) -> bool:
-    return register.lstrip("-").isdecimal()
+    two_versions(w, s, guard, conditions, lambda free: turns_of(w, s, start, free=free))
 
 
 # --- Turns ---------------------------------------------------------------------------------------
