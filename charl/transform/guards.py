@@ -177,10 +177,10 @@ class _Insides:
 
     def extent(self, value: Value, ends: dict[Value, Extent]) -> Extent:
         """The least and the most that one side of the condition can be."""
-        if value in self.inner:
-            return ends.get(value, (None, None))
-        outside = self.polynomial(value)
-        return outside, outside
+        if value in ends:
+            return ends[value]
+        same = self.polynomial(value)
+        return same, same
 
     def counting(self, value: Value) -> Symbol:
         """The symbol of something that counts."""
