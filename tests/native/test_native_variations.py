@@ -1,8 +1,9 @@
-"""Every op on tensors that is not elementwise, compiled, on variations of its samples: with NaN,
-infinities, denormals, both zeros and the extremes of integers among the elements; with a size that
-is 0, 1 or no multiple of a vector's width; on operands that begin in the middle of a tensor, or are
-its transpose. Sizes are known to the compiler, and then to the run alone. All of it against the
-op's own evaluation: integers exactly, floats up to roundings, errors by their words.
+"""Every op on tensors that is not elementwise, compiled, on variations of its samples: in every
+dtype of floats; with NaN, infinities, denormals, both zeros and the extremes of integers among the
+elements; with a size that is 0, 1 or no multiple of a vector's width; on operands that begin in the
+middle of a tensor, or are its transpose. Sizes are known to the compiler, and then to the run only.
+All of it against the op's own evaluation: integers exactly, floats up to roundings, errors by their
+words.
 
 A new op is tried by the samples of its declaration.
 """
@@ -26,10 +27,12 @@ from charl.ops.samples import types_of
 from charl.records import record
 from charl.runtime.machine import NativeMachine
 from charl.types import dims, dtypes
+from charl.types.dtypes import DType
 from charl.types.types import INT, Tensor
 
 SIZES = (0, 1, 33)  # in the place of each size of a sample
 SHIFT = 3  # where an operand begins in a longer tensor, along each axis
+NARROWER = (dtypes.FLOAT32, dtypes.FLOAT16, dtypes.BFLOAT16)
 MOST_SAMPLES = 4  # of an op that are varied: those of different shapes and dtypes
 # Of NaN they say nothing certain, and nothing unique of a matrix with rows that are alike.
 FACTORS = {"cholesky", "eigh", "inverse", "qr", "slogdet", "solve", "svd", "triangular_solve"}
@@ -114,6 +117,15 @@ def with_specials(op: Op, sample: Sample, turn: int) -> Sample:
     return Sample(operands, sample.attributes, False)
 
 
+def in_dtype(sample: Sample, dtype: DType) -> Sample:
+    """The sample with its floats in another dtype."""
+
+    def changed(x: Any) -> Any:
+        return x.astype(dtype.numpy) if is_tensor(x) and x.dtype.kind == "f" else x
+
+    return Sample(tuple(map(changed, sample.operands)), sample.attributes, False)
+
+
 def sizes_of(sample: Sample) -> set[int]:
     return {n for x in sample.operands if is_tensor(x) for n in x.shape}
 
@@ -136,16 +148,26 @@ def resized(sample: Sample, old: int, new: int) -> Sample:
 
 def variations(op: Op) -> Iterator[tuple[Sample, Sample, Layout]]:
     """The sample whose sizes the types name, the variation, and how its operands lie."""
+    factor = op.name in FACTORS
     for sample in chosen(op):
-        for turn in (0, 6) if op.name not in FACTORS else ():
-            yield sample, with_specials(op, sample, turn), PLAIN
+        # What the operands of a gradient may be follows from the sizes of several.
+        sizes = [] if op.name.endswith("_gradient") else sorted(sizes_of(sample))
         for layout in LAYOUTS.values():
             yield sample, sample, layout
-        for old in sorted(sizes_of(sample)) if not op.name.endswith("_gradient") else ():
-            for new in SIZES if op.name not in FACTORS else SIZES[:2]:
+        for old in sizes:
+            for new in SIZES[:2] if factor else SIZES:
                 yield sample, resized(sample, old, new), PLAIN
-            if op.name not in FACTORS:
-                yield sample, resized(sample, old, SIZES[-1]), LAYOUTS["shifted"]
+        if factor:
+            continue
+        for old in sizes:
+            yield sample, resized(sample, old, SIZES[-1]), LAYOUTS["shifted"]
+        for turn in (0, 6):
+            yield sample, with_specials(op, sample, turn), PLAIN
+        for dtype in NARROWER:
+            narrower = in_dtype(sample, dtype)
+            yield sample, with_specials(op, narrower, 0), PLAIN
+            for old in sizes[-1:]:
+                yield sample, resized(narrower, old, SIZES[-1]), PLAIN
 
 
 # --- Running -------------------------------------------------------------------------------------
