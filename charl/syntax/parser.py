@@ -57,9 +57,10 @@ class Parser(ItemGrammar):
             run.append(comment)
         if not run:
             return ""
-        gap = text[run[-1].span.stop : self.token.start]
-        if self.token.kind != t.END and gap.count("\n") == 1:
-            return ""  # the doc of the first item
+        below = self.comments[len(run) : len(run) + 1]
+        after = min([self.token.start, *(comment.span.start for comment in below)])
+        if self.token.kind != t.END and text.count("\n", run[-1].span.stop, after) == 1:
+            return ""  # the doc of the first item, or a comment among others
         for comment in run:
             self.docs_taken.add(comment.span.start)
             lines.append(doc_line(comment))

@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from charl.source import Source
@@ -108,6 +108,7 @@ def test_mutated_programs_give_diagnostics(text: str) -> None:
 
 
 @given(mutated())
+@example("///d\nlet/* c */ a = 1")  # no doc of the file: the comment comes to stand right below it
 @share(0.3)
 def test_formatting_keeps_the_program_and_is_idempotent(text: str) -> None:
     source = Source("case.ch", text)
