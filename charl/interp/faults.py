@@ -48,8 +48,16 @@ def diagnose(problem: BaseException, machine: Machine) -> CharlError | None:
     places = [_place(*frame) for frame in frames]
     problem = or_memory_error(problem)
     if isinstance(problem, MemoryError):
-        problem.notes = held(frames, source_of(places))  # type: ignore[attr-defined]
+        problem.notes = told_of(frames, places)  # type: ignore[attr-defined]
     return diagnosed(problem, places)
+
+
+def told_of(frames: list[tuple[Unit, FrameType, int]], places: list[Place]) -> tuple[str, ...]:
+    """What takes the memory, if there is enough left to look."""
+    try:
+        return held(frames, source_of(places))
+    except MemoryError:
+        return ()
 
 
 def or_memory_error(problem: BaseException) -> BaseException:

@@ -112,7 +112,7 @@ def arrays_in(value: object) -> Iterator[Array]:
         if isinstance(item, np.ndarray):
             yield item
         elif isinstance(item, list | tuple):
-            stack += item
+            stack += item[: LOOKED_AT - seen]
 
 
 def owner_of(array: Array) -> Array:
