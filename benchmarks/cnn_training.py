@@ -68,7 +68,7 @@ fn train(
     losses
 }
 """
-BATCH, BATCHES, COMPARED = 64, 100, 21
+BATCH, BATCHES, COMPARED = 64, 100, 11
 RATE, MOMENTUM = 0.01, 0.9
 THREADS = 2
 FOLDER = "/usr/share/datasets/fashion-mnist"
